@@ -1,0 +1,109 @@
+/* swale/loop.h - an event loop: one thread, its timers, and a way in from other threads.
+ *
+ * A loop and everything that lives on it (timers, connections, exchanges) belong to one thread at a time.
+ * The one exception is swale_loop_post, which any thread may call; swale_loop_stop is a post by another name.
+ *
+ * One turn of the loop: wait for the kernel, handle what it reports, run due timers, run posted tasks, send
+ * what connections have queued (one gather write each), free what was closed. Memory is therefore never
+ * freed inside a callback that might still use it.
+ *
+ * Two ways to drive it:
+ *     swale_loop_run(loop);                              the loop owns its thread
+ *     poll on swale_loop_fd() for at most swale_loop_wait_ms(), then swale_loop_step(loop, 0);
+ *                                                        a loop of your own owns it (examples/poll.c)
+ */
+#ifndef SWALE_LOOP_H
+#define SWALE_LOOP_H
+
+#include <swale/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct swale_loop;
+
+enum swale_backend {
+    SWALE_BACKEND_AUTO, /* the environment variable SWALE_BACKEND (epoll), else the best there is */
+    SWALE_BACKEND_EPOLL
+};
+
+/* Zeroed: the defaults. */
+struct swale_loop_options {
+    const struct swale_allocator *allocator; /* for everything on this loop; must outlive it */
+    enum swale_backend backend;
+    uint32_t receive_buffer; /* bytes of the one buffer that all reads go through; 0 means 256 KiB */
+    /* A clock of the caller's, in milliseconds, that never goes back; NULL is CLOCK_MONOTONIC. With it the
+     * loop runs in virtual time: it never sleeps in the kernel for a timer. */
+    uint64_t (*clock)(void *context);
+    void *clock_context;
+};
+
+/* -ENOMEM, -EMFILE and the like; SWALE_ERR_INVALID for a backend that the environment names wrongly. */
+SWALE_API int swale_loop_new(struct swale_loop **loop, const struct swale_loop_options *options);
+
+/* Only outside a turn, and after everything that lives on it has been closed and one more step has run (the
+ * streams, timers and connections left are dropped without their callbacks). Tasks still posted are dropped. */
+SWALE_API void swale_loop_free(struct swale_loop *loop);
+
+/* Turns until swale_loop_stop. 0, or the -errno of a failing wait. */
+SWALE_API int swale_loop_run(struct swale_loop *loop);
+
+/* One turn, which waits at most `timeout_ms` (-1: as long as it takes). Returns the number of events that
+ * were handled, or -errno. */
+SWALE_API int swale_loop_step(struct swale_loop *loop, int timeout_ms);
+
+/* Makes swale_loop_run return after the turn under way. Any thread; also before run has begun. */
+SWALE_API void swale_loop_stop(struct swale_loop *loop);
+
+/* A descriptor that polls readable when a step has work to do. It belongs to the loop. */
+SWALE_API int swale_loop_fd(const struct swale_loop *loop);
+
+/* Milliseconds until the next timer; 0 when there is work at once, -1 when there is no timer. */
+SWALE_API int swale_loop_wait_ms(const struct swale_loop *loop);
+
+/* The clock as read at the beginning of the turn. */
+SWALE_API uint64_t swale_loop_now(const struct swale_loop *loop);
+
+/* Runs task(argument) on the loop's thread, in a turn to come. Any thread. Tasks of one thread run in the
+ * order of their posts. -ENOMEM, and then nothing will run. The loop's allocator must be thread-safe if
+ * other threads post. */
+SWALE_API int swale_loop_post(struct swale_loop *loop, void (*task)(void *argument), void *argument);
+
+/* What a loop has been doing, since it began. */
+struct swale_loop_stats {
+    uint64_t turns;
+    uint64_t events;
+    uint64_t busy_us;     /* time outside the kernel's wait */
+    uint64_t lag_max_us;  /* longest turn: how late a timer may have been */
+    uint64_t lag_last_us; /* the latest turn */
+};
+SWALE_API void swale_loop_stats(const struct swale_loop *loop, struct swale_loop_stats *stats);
+
+/* A timer, which the caller places (in a struct of its own, usually) and which must stay where it is while
+ * it runs. Zero it, set `fire` and `context`. Its other fields are private. */
+struct swale_timer {
+    void (*fire)(struct swale_timer *timer);
+    void *context;
+    uint64_t due_ms;
+    struct swale_timer *next;
+    struct swale_timer **link; /* what points to this timer; NULL while it does not run */
+};
+
+/* Starts, or moves, a timer: it fires once, at the first turn at or after `due_ms` (an instant of
+ * swale_loop_now's clock), with millisecond precision. Costs the same for any number of timers. */
+SWALE_API void swale_timer_start(struct swale_loop *loop, struct swale_timer *timer, uint64_t due_ms);
+
+/* Does nothing when it does not run. */
+SWALE_API void swale_timer_stop(struct swale_loop *loop, struct swale_timer *timer);
+
+static inline bool swale_timer_running(const struct swale_timer *timer)
+{
+    return timer->link != NULL;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,232 @@
+/* swale/server.h - listen, route, upgrade, answer, drain.
+ *
+ *     struct swale_server *server;
+ *     swale_server_new(&server, NULL);
+ *     swale_server_route(server, "/chat/{room}", &(struct swale_route){ .handler = &chat });
+ *     swale_server_listen(server, &(struct swale_listen){ .address = "127.0.0.1:8080" });
+ *     swale_server_run(server);
+ *
+ * A server has one loop per thread, and a connection stays on the one it came to. Routes and listeners are
+ * set up before the start; hooks and handlers then run on the thread of the loop that has the connection.
+ * What is set per route is read by all threads and must not change while the server runs.
+ */
+#ifndef SWALE_SERVER_H
+#define SWALE_SERVER_H
+
+#include <swale/base.h>
+#include <swale/conn.h>
+#include <swale/loop.h>
+#include <swale/proto.h>
+#include <swale/tls.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct swale_server;
+struct swale_exchange;
+
+/* ---- What a server reports -------------------------------------------------------------------------- */
+
+enum swale_record_kind {
+    SWALE_RECORD_LISTEN,  /* a listener is ready; address */
+    SWALE_RECORD_OPEN,    /* a WebSocket connection was opened */
+    SWALE_RECORD_CLOSE,   /* it ended; reason, code, duration, counts */
+    SWALE_RECORD_REQUEST, /* a plain HTTP request was answered; status */
+    SWALE_RECORD_REFUSE,  /* a request or connection was refused; reason, status */
+    SWALE_RECORD_ACCEPT,  /* accepting failed; reason is -errno */
+    SWALE_RECORD_TLS,     /* certificates were reloaded, or (reason) could not be; text */
+    SWALE_RECORD_DRAIN    /* shutting down began, or ended */
+};
+
+/* One line of a log. Spans are the peer's own bytes and may hold anything: escape them. Valid during the call. */
+struct swale_record {
+    enum swale_record_kind kind;
+    int reason; /* 0, a code of the table, or -errno */
+    int status; /* HTTP status, or 0 */
+    int code;   /* WebSocket close code, or 0 */
+    uint64_t id;
+    uint64_t duration_ms;
+    uint64_t connections; /* DRAIN: still open */
+    struct swale_span method, target, host, origin, user_agent;
+    struct swale_span address; /* of the peer, or the listener */
+    uint16_t port;
+    struct swale_span text;
+};
+
+/* ---- Options ---------------------------------------------------------------------------------------- */
+
+/* Zeroed: the defaults. Strings and arrays are copied. */
+struct swale_server_options {
+    const struct swale_allocator *allocator; /* thread-safe when threads > 1 */
+    uint32_t threads;                        /* 0: one for each core that this process may use */
+    enum swale_backend backend;
+    struct swale_limits limits;           /* of every connection, unless its route has its own */
+    uint32_t max_head;                    /* 16 KiB */
+    uint32_t max_fields;                  /* 100 */
+    uint64_t max_connections;             /* 100 000 in all, plain HTTP included; SWALE_UNLIMITED */
+    uint64_t max_connections_per_address; /* 1000; IPv6 counts by /64; unix sockets do not count */
+    uint32_t drain_ms;                    /* 10 s for swale_server_stop */
+    struct swale_deflate_policy deflate;  /* off */
+    /* Origins that may connect: "https://example.com", compared whole; "*" for any. NULL: the same host as
+     * the request's Host, and requests without an Origin. */
+    const char *const *origins;
+    size_t origin_count;
+    /* Called on the thread that the record comes from. */
+    void (*log)(void *context, const struct swale_record *record);
+    void *log_context;
+    /* In tests: the clock of every loop. */
+    uint64_t (*clock)(void *context);
+    void *clock_context;
+};
+
+SWALE_API int swale_server_new(struct swale_server **server, const struct swale_server_options *options);
+
+/* After the server has stopped, or before it was started. */
+SWALE_API void swale_server_free(struct swale_server *server);
+
+/* ---- Exchanges: one HTTP request and its answer ----------------------------------------------------- */
+
+/* Spans of the request last as long as the exchange. */
+SWALE_API struct swale_span swale_exchange_method(const struct swale_exchange *exchange);
+SWALE_API struct swale_span swale_exchange_target(const struct swale_exchange *exchange);
+SWALE_API struct swale_span swale_exchange_path(const struct swale_exchange *exchange); /* decoded */
+SWALE_API struct swale_span swale_exchange_header(const struct swale_exchange *exchange, const char *name);
+SWALE_API struct swale_span swale_exchange_cookie(const struct swale_exchange *exchange, const char *name);
+/* A parameter of the route ("{room}"), decoded; the rest behind a wildcard is "*". Empty when there is none. */
+SWALE_API struct swale_span swale_exchange_param(const struct swale_exchange *exchange, const char *name);
+/* A parameter of the query, decoded. Empty when there is none, or when its escapes are bad. */
+SWALE_API struct swale_span swale_exchange_query(const struct swale_exchange *exchange, const char *name);
+/* The request as parsed, for whatever is not covered above. */
+SWALE_API const struct swale_request *swale_exchange_request(const struct swale_exchange *exchange);
+SWALE_API void swale_exchange_peer(const struct swale_exchange *exchange, struct swale_peer *peer);
+SWALE_API struct swale_loop *swale_exchange_loop(const struct swale_exchange *exchange);
+SWALE_API struct swale_server *swale_exchange_server(const struct swale_exchange *exchange);
+SWALE_API void *swale_exchange_route_user(const struct swale_exchange *exchange);
+
+/* Adds a field to whichever answer follows (Set-Cookie ...). SWALE_ERR_INVALID for a name or value that
+ * is not well-formed, -ENOMEM. */
+SWALE_API int swale_exchange_add_field(struct swale_exchange *exchange, const char *name, const char *value);
+
+/* Answers a plain request, or refuses an upgrade with a status and body of your own. `type` is the
+ * Content-Type (NULL: text/plain). The body is copied. For HEAD the body is left out. Once per exchange:
+ * SWALE_ERR_STATE afterwards; SWALE_ERR_CLOSED when the peer has gone. */
+SWALE_API int swale_exchange_reply(struct swale_exchange *exchange, int status, const char *type,
+                                   struct swale_span body);
+
+/* For an upgrade: the subprotocol of the answer, which the peer must have offered (SWALE_ERR_INVALID
+ * otherwise). Overrides the route's list. */
+SWALE_API int swale_exchange_subprotocol(struct swale_exchange *exchange, struct swale_span name);
+
+/* For an upgrade: what swale_conn_user will give. */
+SWALE_API void swale_exchange_set_user(struct swale_exchange *exchange, void *user);
+
+/* What an upgrade hook decides. */
+enum swale_verdict {
+    SWALE_ACCEPT,
+    SWALE_REFUSE, /* with swale_exchange_reply, or without it 403 */
+    SWALE_LATER   /* the hook's owner will call swale_exchange_accept or swale_exchange_refuse */
+};
+
+/* The decision that was put off, on the loop's thread (swale_loop_post gets there from elsewhere), exactly
+ * once for each SWALE_LATER: until then the exchange stays valid even if the peer goes or the handshake
+ * deadline passes, in which case these return SWALE_ERR_CLOSED. The exchange is gone afterwards. What the
+ * peer sent meanwhile is kept (at most one receive buffer) and delivered after on_open. */
+SWALE_API int swale_exchange_accept(struct swale_exchange *exchange);
+SWALE_API int swale_exchange_refuse(struct swale_exchange *exchange, int status, struct swale_span body);
+
+/* ---- Routes ----------------------------------------------------------------------------------------- */
+
+/* What happens at a path. With a handler it is a WebSocket endpoint; with on_request it answers plain
+ * requests; it may have both. A WebSocket endpoint without on_request answers 426 to plain requests. */
+struct swale_route {
+    const struct swale_handler *handler;                               /* must outlive the server */
+    enum swale_verdict (*on_upgrade)(struct swale_exchange *exchange); /* NULL accepts */
+    void (*on_request)(struct swale_exchange *exchange); /* GET and HEAD, and those in `methods`; must reply, now or
+                                                          * later; the exchange is valid until it has */
+    const char *methods;             /* further ones, "POST, DELETE"; bodies are refused with 413 */
+    const char *const *subprotocols; /* by preference; NULL chooses none */
+    size_t subprotocol_count;
+    bool require_subprotocol;                   /* refuse with 400 when none matches */
+    const struct swale_limits *limits;          /* NULL: the server's */
+    const struct swale_deflate_policy *deflate; /* NULL: the server's */
+    const char *const *origins;                 /* NULL: the server's */
+    size_t origin_count;
+    void *user; /* swale_exchange_route_user, and swale_conn_user unless the hook sets another */
+};
+
+/* `pattern` is a path of literal segments and parameters, "/room/{id}/events", and may end in "/" followed
+ * by "*", which matches any rest, the empty one included. A literal segment is preferred to a parameter, a parameter
+ * to a wildcard. SWALE_ERR_ROUTE when it is malformed or taken; SWALE_ERR_STATE after the start. */
+SWALE_API int swale_server_route(struct swale_server *server, const char *pattern, const struct swale_route *route);
+
+/* Serves the files below `directory` at the paths below `prefix` ("/"): GET and HEAD, index.html for
+ * directories, ETag and If-None-Match, content types by suffix. Never leaves the directory, not by "..", an
+ * escape or a symbolic link; no dot files, no special files. Routes take precedence. -errno when the directory
+ * cannot be opened. */
+SWALE_API int swale_server_files(struct swale_server *server, const char *prefix, const char *directory);
+
+/* ---- Listening and running -------------------------------------------------------------------------- */
+
+struct swale_listen {
+    const char *address;   /* "HOST:PORT", "[::1]:PORT", ":PORT" (all addresses), "unix:PATH"; port 0 lets the
+                            * kernel choose */
+    int backlog;           /* 0: 4096, cut by the kernel's own limit */
+    struct swale_tls *tls; /* NULL: none. A reference is kept */
+};
+
+/* Opens the sockets at once, so that errors are known before the start: SWALE_ERR_ADDRESS, -EADDRINUSE,
+ * -EACCES ... HOST is numeric or "localhost". */
+SWALE_API int swale_server_listen(struct swale_server *server, const struct swale_listen *listen);
+
+/* The address of the nth listener, with the port that the kernel chose; NULL behind the last. */
+SWALE_API const char *swale_server_address(const struct swale_server *server, size_t n);
+
+/* Starts the threads and returns. -EAGAIN and the like when a thread cannot be started. */
+SWALE_API int swale_server_start(struct swale_server *server);
+
+/* Instead of start: the server runs with one loop, which the caller drives. */
+SWALE_API int swale_server_attach(struct swale_server *server, struct swale_loop *loop);
+
+/* Begins to drain: stops accepting, refuses new requests, closes every connection with 1001, and drops what
+ * is left after drain_ms. Called again, it drops what is left at once. Any thread, any number of times; it may be
+ * called from a signal handler. */
+SWALE_API void swale_server_stop(struct swale_server *server);
+
+/* Waits until the server has drained and its threads have ended. With an attached loop: whether it has (0,
+ * or SWALE_ERR_STATE not yet), without waiting. */
+SWALE_API int swale_server_wait(struct swale_server *server);
+
+/* Start and wait. */
+SWALE_API int swale_server_run(struct swale_server *server);
+
+/* The server's loops, for posting to and for hubs: 0 to count - 1, created with the server. */
+SWALE_API size_t swale_server_loop_count(const struct swale_server *server);
+SWALE_API struct swale_loop *swale_server_loop(const struct swale_server *server, size_t n);
+
+/* ---- Figures ---------------------------------------------------------------------------------------- */
+
+struct swale_server_stats {
+    uint64_t connections_open;        /* WebSocket */
+    uint64_t connections_handshaking; /* TCP, TLS or HTTP so far */
+    uint64_t connections_opened;
+    uint64_t accepted, accept_errors;
+    uint64_t requests;
+    uint64_t messages_in, messages_out;
+    uint64_t bytes_in, bytes_out; /* payload */
+    uint64_t wire_in, wire_out;   /* WebSocket frames as they travel, TLS apart */
+    uint64_t pings_in, pongs_in;
+    uint64_t queued;                     /* bytes in out-queues */
+    uint64_t closed[SWALE_ERROR_SLOTS];  /* WebSocket connections by reason, at swale_error_slot */
+    uint64_t refused[SWALE_ERROR_SLOTS]; /* requests and connections by reason */
+    struct swale_loop_stats loops;       /* sums, and the maximum of the lags */
+};
+
+/* Any thread. Each counter is exact; together they are not one instant. */
+SWALE_API void swale_server_stats(const struct swale_server *server, struct swale_server_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

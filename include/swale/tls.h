@@ -1,0 +1,80 @@
+/* swale/tls.h - TLS contexts (certificates, trust) and what is known about a peer.
+ *
+ * A context is made once and shared by any number of listeners, clients and threads; it is the only object
+ * here that may be. TLS 1.2 and 1.3 only. Errors name the file that is at fault: swale_tls_new fills
+ * `message`. No OpenSSL type appears in this interface.
+ */
+#ifndef SWALE_TLS_H
+#define SWALE_TLS_H
+
+#include <swale/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct swale_tls;
+
+/* One certificate of a server. */
+struct swale_tls_certificate {
+    const char *certificate_file; /* PEM, the chain behind the leaf */
+    const char *key_file;         /* PEM */
+};
+
+enum swale_tls_client_auth {
+    SWALE_TLS_CLIENT_NONE,
+    SWALE_TLS_CLIENT_OPTIONAL, /* a certificate is asked for; a bad one ends the handshake, none does not */
+    SWALE_TLS_CLIENT_REQUIRED
+};
+
+/* Strings are copied. Zeroed fields mean what their comments say. */
+struct swale_tls_options {
+    /* Server: the first is the default; the others are chosen by the names in them (SNI, RFC 6066).
+     * Client: at most one, shown to servers that ask. */
+    const struct swale_tls_certificate *certificates;
+    size_t certificate_count;
+    const char *ca_file; /* whom to trust: of clients for a server (mutual TLS); of servers for a client, NULL meaning
+                          * the system's store */
+    const char *ca_directory;
+    enum swale_tls_client_auth client_auth; /* server */
+    const char *const *alpn;                /* protocols in order of preference; NULL means "http/1.1" */
+    size_t alpn_count;
+    bool insecure_skip_verification; /* client: accept any certificate. Never on the open internet */
+    bool no_session_resumption;
+};
+
+enum { SWALE_TLS_MESSAGE_MAX = 256 };
+
+/* SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, -ENOMEM. `message` (SWALE_TLS_MESSAGE_MAX bytes, may be NULL) receives one
+ * line that names the file and the fault. */
+SWALE_API int swale_tls_server(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
+SWALE_API int swale_tls_client(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
+
+/* Reads the files again. New handshakes use the new certificates; connections that exist are not disturbed.
+ * When anything is wrong the old ones stay in use, and the error says so. Any thread. */
+SWALE_API int swale_tls_reload(struct swale_tls *tls, char *message);
+
+SWALE_API struct swale_tls *swale_tls_ref(struct swale_tls *tls);
+SWALE_API void swale_tls_unref(struct swale_tls *tls);
+
+/* Who is at the other end of a connection. Spans last as long as the connection. */
+struct swale_peer {
+    struct swale_span address; /* "192.0.2.1", "2001:db8::1"; "unix" or "memory" for peers without one */
+    uint16_t port;             /* 0 where there is none */
+    bool tls;
+    bool tls_resumed;
+    struct swale_span tls_version;     /* "TLSv1.3" */
+    struct swale_span tls_alpn;        /* "http/1.1", or empty */
+    struct swale_span tls_server_name; /* SNI as the peer sent it, or empty */
+    /* The verified certificate of the peer (mutual TLS); empty when there is none. A name with a control
+     * byte or NUL in it is given as empty. */
+    struct swale_span tls_subject;     /* RFC 2253: "CN=alice,O=Example" */
+    struct swale_span tls_common_name; /* "alice" */
+    struct swale_span tls_fingerprint; /* SHA-256 of the certificate, 64 hexadecimal digits */
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

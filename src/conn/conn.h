@@ -1,0 +1,68 @@
+/* conn.h - what the server and the client need of a connection beyond the public header.
+ *
+ * conn is the only place where the protocol engine and I/O meet:
+ *
+ *     stream --data--> receive pump --event--> assembly / inflate --> handler
+ *     handler --send--> encode --> out-queue --flush, once a turn--> stream
+ */
+#ifndef SWALE_CONN_CONN_H
+#define SWALE_CONN_CONN_H
+
+#include "io/stream.h"
+
+#include <swale/conn.h>
+
+/* Counters of a loop's connections, written by their thread only, read by any (relaxed atomics). */
+struct swale__conn_counters {
+    _Atomic uint64_t messages_in, messages_out;
+    _Atomic uint64_t bytes_in, bytes_out; /* payload, after inflation and before compression */
+    _Atomic uint64_t wire_in, wire_out;   /* on the stream */
+    _Atomic uint64_t pings_in, pongs_in;
+    _Atomic uint64_t queued; /* bytes in out-queues now */
+    _Atomic uint64_t open;   /* connections now */
+    _Atomic uint64_t opened; /* ever */
+    _Atomic uint64_t closed[SWALE_ERROR_SLOTS];
+};
+
+/* What connections on one loop share: rules, shared codecs, scratch buffers, counters. One per loop and
+ * configuration; outlives its connections. */
+struct swale__conn_group;
+struct swale__conn_group_options {
+    struct swale_loop *loop;
+    const struct swale_allocator *allocator;
+    const struct swale_limits *limits; /* resolved */
+    enum swale_role role;
+    struct swale__conn_counters *counters;
+    void (*random)(void *context, void *out, size_t size); /* client role */
+    void *random_context;
+    /* Told of each end, behind on_close: for logs and lists. The connection is still readable. */
+    void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
+    void *context;
+};
+int swale__conn_group_new(struct swale__conn_group **group, const struct swale__conn_group_options *options);
+void swale__conn_group_free(struct swale__conn_group *group);
+const struct swale_engine_config *swale__conn_group_config(const struct swale__conn_group *group);
+
+/* Begins to close every connection of the group (1001 and the like; SWALE_ERR_DRAINING as reason), and how
+ * many there are. */
+void swale__conn_group_close_all(struct swale__conn_group *group, int reason);
+size_t swale__conn_group_count(const struct swale__conn_group *group);
+
+/* Makes a connection of a stream whose handshake is done. `engine` is moved in (it may still be in
+ * SWALE_HANDSHAKING; it is opened here). `early` are bytes that came behind the handshake: they are
+ * delivered from within this call, after on_open, so that nothing is lost. `answer` are bytes to be sent first (the
+ * 101). On failure the stream is closed and no callback comes. */
+struct swale__conn_open {
+    struct swale__stream *stream;
+    const struct swale_engine *engine;
+    const struct swale_handler *handler;
+    void *user;
+    struct swale_span subprotocol; /* copied */
+    bool deflate;
+    struct swale_deflate_params deflate_params;
+    struct swale_span early;
+    struct swale_span answer;
+};
+int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, const struct swale__conn_open *open);
+
+#endif

@@ -1,0 +1,41 @@
+/* turn.h - what the loop offers to the layers above it within the library: the phases of a turn, and memory.
+ *
+ *     wait | kernel's events | timers | posted tasks | flush phase | end phase
+ *
+ * Work for the flush phase is what sends (one gather write per connection and turn); work for the end phase
+ * frees. Both lists are run until they are empty: a flush may ask for another flush of a different item.
+ */
+#ifndef SWALE_IO_TURN_H
+#define SWALE_IO_TURN_H
+
+#include <swale/loop.h>
+
+/* Intrusive; zero it before its first use. Queueing one that is queued already does nothing. */
+struct swale__work {
+    void (*run)(struct swale__work *work);
+    struct swale__work *next;
+    bool queued;
+};
+
+void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work);
+void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work);
+
+/* Takes it out of whichever list it is in. */
+void swale__loop_forget(struct swale_loop *loop, struct swale__work *work);
+
+/* True on the thread that is driving this loop just now. Any thread. */
+bool swale__loop_here(const struct swale_loop *loop);
+
+const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loop);
+
+/* Chunks for out-queues: SWALE__CHUNK_SIZE bytes from a pool that keeps a bounded number of free ones.
+ * NULL when memory is out. */
+enum { SWALE__CHUNK_SIZE = 4096 };
+void *swale__loop_chunk(struct swale_loop *loop);
+void swale__loop_chunk_free(struct swale_loop *loop, void *chunk);
+
+/* A buffer that is anyone's until they return to the loop: for inflating, encoding, reading files. */
+enum { SWALE__SCRATCH_SIZE = 65536 };
+char *swale__loop_scratch(struct swale_loop *loop);
+
+#endif
