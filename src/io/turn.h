@@ -23,6 +23,20 @@ void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work);
 /* Takes it out of whichever list it is in. */
 void swale__loop_forget(struct swale_loop *loop, struct swale__work *work);
 
+/* A bell that a signal handler may ring: `run` is called in a turn to come, with the posted tasks, once for any
+ * number of rings before it. Intrusive; zero it and set `run`. Adding and removing are for the loop's thread, or
+ * for whoever has the loop to themselves; a bell must be removed before it goes. */
+struct swale__bell {
+    void (*run)(struct swale__bell *bell);
+    struct swale__bell *next;
+    _Atomic bool rung;
+};
+void swale__loop_add_bell(struct swale_loop *loop, struct swale__bell *bell);
+void swale__loop_remove_bell(struct swale_loop *loop, struct swale__bell *bell);
+
+/* Any thread, and signal handlers: it neither locks nor allocates. */
+void swale__loop_ring(struct swale_loop *loop, struct swale__bell *bell);
+
 /* True on the thread that is driving this loop just now. Any thread. */
 bool swale__loop_here(const struct swale_loop *loop);
 
