@@ -71,6 +71,7 @@ struct swale_peer {
     struct swale_span tls_subject;     /* RFC 2253: "CN=alice,O=Example" */
     struct swale_span tls_common_name; /* "alice" */
     struct swale_span tls_fingerprint; /* SHA-256 of the certificate, 64 hexadecimal digits */
+    struct swale_span tls_error;       /* why TLS failed, for logs: "http request"; empty while it did not */
 };
 
 #ifdef __cplusplus

@@ -52,4 +52,10 @@ void swale__loop_chunk_free(struct swale_loop *loop, void *chunk);
 enum { SWALE__SCRATCH_SIZE = 65536 };
 char *swale__loop_scratch(struct swale_loop *loop);
 
+/* Where a TLS stream decrypts to before its on_data: SWALE__PLAINTEXT_SIZE bytes with SWALE__HEADROOM writable ones
+ * before them. One serves all streams of the loop, because no on_data is ever called from within another. Made at
+ * its first use; NULL when memory is out. */
+enum { SWALE__PLAINTEXT_SIZE = 65536 };
+char *swale__loop_plaintext(struct swale_loop *loop);
+
 #endif
