@@ -46,6 +46,9 @@ const struct swale_engine_config *swale__conn_group_config(const struct swale__c
 /* Begins to close every connection of the group (1001 and the like; SWALE_ERR_DRAINING as reason), and how
  * many there are. */
 void swale__conn_group_close_all(struct swale__conn_group *group, int reason);
+
+/* swale_conn_abort for every connection of the group. */
+void swale__conn_group_abort_all(struct swale__conn_group *group);
 size_t swale__conn_group_count(const struct swale__conn_group *group);
 
 /* Makes a connection of a stream whose handshake is done. `engine` is moved in (it may still be in
@@ -57,6 +60,7 @@ struct swale__conn_open {
     const struct swale_engine *engine;
     const struct swale_handler *handler;
     void *user;
+    void *owner;                   /* the opener's own, for its on_gone */
     struct swale_span subprotocol; /* copied */
     bool deflate;
     struct swale_deflate_params deflate_params;
@@ -64,5 +68,8 @@ struct swale__conn_open {
     struct swale_span answer;
 };
 int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, const struct swale__conn_open *open);
+
+/* What swale__conn_open gave as owner. */
+void *swale__conn_owner(const struct swale_conn *conn);
 
 #endif
