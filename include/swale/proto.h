@@ -55,10 +55,13 @@ struct swale_field {
 
 /* Progress through one head. Zero it before the first byte of each head. */
 struct swale_head_parser {
-    uint32_t scanned; /* bytes already judged: none is looked at twice */
-    uint32_t line;    /* where the line under way begins */
-    uint32_t count;   /* fields found so far */
-    uint32_t started; /* the start line is behind us */
+    uint32_t scanned;  /* bytes already judged: none is judged twice */
+    uint32_t mark;     /* where the part under way begins */
+    uint32_t first;    /* where the start line begins */
+    uint32_t split;    /* where its first part ends: the method, or the status */
+    uint32_t line_end; /* where it ends */
+    uint32_t count;    /* fields found so far */
+    uint32_t state;    /* which part is under way */
 };
 
 /* Where the parser may put its findings, and how much it accepts. `fields` has room for `max_fields`; it
@@ -81,7 +84,8 @@ struct swale_request {
     struct swale_span target; /* origin-form, or the path and query of an absolute-form target */
     struct swale_span path;   /* target up to '?', still percent-encoded */
     struct swale_span query;  /* behind '?', still percent-encoded */
-    struct swale_span host;   /* value of the one Host field */
+    struct swale_span host;   /* value of the one Host field, or the authority of an absolute-form target,
+                               * which takes its place (RFC 9112 section 3.2.2) */
     const struct swale_field *fields;
     uint32_t field_count;
     struct swale_body_framing body;
@@ -107,7 +111,10 @@ struct swale_response {
 SWALE_API ptrdiff_t swale_request_parse(struct swale_head_parser *parser, const struct swale_head_room *room,
                                         const char *data, size_t size, struct swale_request *request);
 
-/* The same for an answer. An empty reason phrase is accepted, with or without the space before it. */
+/* The same for an answer. An empty reason phrase is accepted, with or without the space before it. HTTP/1.0
+ * is accepted too, except with status 101: old proxies and small servers refuse in it. `body` tells what
+ * follows this head: nothing behind 1xx, 204 and 304; everything up to the end of the connection when it is
+ * neither chunked nor has a length. */
 SWALE_API ptrdiff_t swale_response_parse(struct swale_head_parser *parser, const struct swale_head_room *room,
                                          const char *data, size_t size, struct swale_response *response);
 
@@ -149,7 +156,8 @@ struct swale_url {
     struct swale_span host;     /* without brackets for an IPv6 literal */
     bool ipv6;
     uint16_t port;            /* the scheme's default when none is given */
-    struct swale_span target; /* path and query as to be sent; "/" when empty */
+    struct swale_span target; /* path and query; "/" when both are empty. It begins with '?' when only the
+                               * path is: swale_upgrade_write puts the '/' in front */
 };
 
 /* Takes a URL apart; the spans point into `text` or to static storage. SWALE_ERR_URL, with the position of
@@ -191,6 +199,7 @@ struct swale_upgrade {
     bool has_origin;
     bool deflate; /* permessage-deflate was agreed on, with these parameters */
     struct swale_deflate_params deflate_params;
+    bool server_bits_asked; /* the answer must name server_max_window_bits (RFC 7692 section 7.1.2.1) */
 };
 
 /* True when the request carries an Upgrade field that names websocket, well-formed or not: it belongs to a
