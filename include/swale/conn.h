@@ -7,7 +7,8 @@
  * on_close comes exactly once for every on_open, last. Any function here may be called from any callback,
  * swale_conn_close and swale_conn_abort included: memory goes at the end of the turn.
  *
- * All that a connection sends in one turn of the loop leaves in one gather write.
+ * All that a connection sends in one turn of the loop leaves in one gather write; only what exceeds the high-water
+ * mark leaves before the turn's end.
  */
 #ifndef SWALE_CONN_H
 #define SWALE_CONN_H
@@ -44,7 +45,7 @@ struct swale_part {
 /* Why a connection ended. */
 struct swale_close {
     int reason;             /* SWALE_ERR_PEER_CLOSED, _LOCAL_CLOSED, _DRAINING, or what went wrong; never 0 */
-    int code;               /* of the first close frame received, 1005 when it had none, 1006 when none came */
+    int code;               /* of the close frame received, 1005 when it had none, 1006 when none came */
     struct swale_span text; /* the reason in that frame, valid during the call */
     bool clean;             /* both close frames passed */
 };
@@ -69,18 +70,19 @@ struct swale_handler {
  * fields SWALE_OFF). */
 #define SWALE_OFF UINT32_MAX
 struct swale_limits {
-    uint64_t max_message;        /* 1 MiB: announced, received, and once more after inflation */
-    uint64_t high_water;         /* 64 KiB: a send reports SWALE_FULL above it, on_drain comes below half of it */
-    uint64_t max_queue;          /* 1 MiB: a send that would exceed it is refused with SWALE_ERR_QUEUE_FULL */
-    uint32_t max_fragments;      /* 4096 in one message */
-    uint32_t max_inflate_ratio;  /* 1000: inflated size against compressed, once over 64 KiB */
-    uint32_t max_message_rate;   /* messages a second, averaged over a second's burst; off */
-    uint32_t handshake_ms;       /* 10 s, absolute, TLS included */
-    uint32_t ping_after_ms;      /* 25 s of silence */
-    uint32_t gone_after_ms;      /* 10 s more */
-    uint32_t idle_ms;            /* off: longest time without a message */
-    uint32_t close_wait_ms;      /* 5 s */
-    uint32_t compress_threshold; /* 1 KiB: shorter messages go out uncompressed */
+    uint64_t max_message;       /* 1 MiB: announced, received, and once more after inflation */
+    uint64_t high_water;        /* 64 KiB: a send reports SWALE_FULL above it, on_drain comes below half of it */
+    uint64_t max_queue;         /* 1 MiB: a send that would exceed it is refused with SWALE_ERR_QUEUE_FULL, unless the
+                                 * queue is at or below high water: then a message of any size is taken */
+    uint32_t max_fragments;     /* 4096 in one message */
+    uint32_t max_inflate_ratio; /* 1000: inflated size against compressed, once over 64 KiB */
+    uint32_t max_message_rate;  /* messages a second, averaged over a second's burst; off */
+    uint32_t handshake_ms;      /* 10 s, absolute, TLS included */
+    uint32_t ping_after_ms;     /* 25 s of silence */
+    uint32_t gone_after_ms;     /* 10 s more */
+    uint32_t idle_ms;           /* off: longest time without a message */
+    uint32_t close_wait_ms;     /* 5 s */
+    uint32_t compress_threshold; /* 1 KiB: shorter messages go out uncompressed; off: none is too short */
 };
 
 /* The limits with every 0 replaced by its default. */
@@ -97,9 +99,9 @@ enum swale_send_flags {
                           * attacker-chosen text) */
 };
 
-/* Queues a whole message; the bytes are copied. Text must be UTF-8, which is the caller's promise.
- * SWALE_ERR_CLOSED, SWALE_ERR_QUEUE_FULL (nothing was queued), SWALE_ERR_STATE (inside a message sent in
- * parts), -ENOMEM. */
+/* Queues a whole message; the bytes are copied. Text must be UTF-8, which is the caller's promise. The limits count
+ * it as it is before compression. SWALE_ERR_CLOSED, SWALE_ERR_QUEUE_FULL (nothing was queued), SWALE_ERR_STATE
+ * (inside a message sent in parts), -ENOMEM. */
 SWALE_API int swale_conn_send(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size);
 SWALE_API int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size,
                                    unsigned flags);
@@ -110,8 +112,9 @@ static inline int swale_conn_send_text(struct swale_conn *conn, const char *text
     return swale_conn_send(conn, SWALE_TEXT, text, strlen(text));
 }
 
-/* Sends a message in fragments: each call is one frame, `last` ends the message. Errors as above; after
- * SWALE_ERR_QUEUE_FULL the same part may be tried again. */
+/* Sends a message in fragments: each call is one frame, `last` ends the message. It goes out uncompressed. Errors as
+ * above; after SWALE_ERR_QUEUE_FULL or -ENOMEM the same part may be tried again. Meanwhile no other message can be
+ * sent, a topic's neither. */
 SWALE_API int swale_conn_send_part(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size,
                                    bool last);
 
@@ -125,7 +128,8 @@ SWALE_API void swale_shared_unref(struct swale_shared *shared);
 SWALE_API struct swale_span swale_shared_payload(const struct swale_shared *shared);
 SWALE_API enum swale_kind swale_shared_kind(const struct swale_shared *shared);
 
-/* As swale_conn_send; takes a reference of its own. On a client connection, which must mask, it copies. */
+/* As swale_conn_send; takes a reference of its own. On a client connection, which must mask, it copies; a short
+ * message is copied too. */
 SWALE_API int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared);
 
 /* Sends a ping (payload at most 125 bytes). */

@@ -35,26 +35,36 @@ struct swale__conn_group_options {
     struct swale__conn_counters *counters;
     void (*random)(void *context, void *out, size_t size); /* client role */
     void *random_context;
+    /* Ids of the group's connections count up from here (0: from 1). They are to be unique in the process:
+     * give each group a range of its own, (number of the group << 48) + 1. */
+    uint64_t first_id;
     /* Told of each end, behind on_close: for logs and lists. The connection is still readable. */
     void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
     void *context;
 };
 int swale__conn_group_new(struct swale__conn_group **group, const struct swale__conn_group_options *options);
+
+/* Outside a turn, and before the loop is freed. Connections that are left are dropped, with SWALE_ERR_ABORTED for
+ * those that have not had their on_close. */
 void swale__conn_group_free(struct swale__conn_group *group);
 const struct swale_engine_config *swale__conn_group_config(const struct swale__conn_group *group);
 
-/* Begins to close every connection of the group (1001 and the like; SWALE_ERR_DRAINING as reason), and how
- * many there are. */
+/* Begins the closing handshake on every connection of the group, with the close code of this reason (1001 for
+ * SWALE_ERR_DRAINING), which on_close then gives. */
 void swale__conn_group_close_all(struct swale__conn_group *group, int reason);
 
-/* swale_conn_abort for every connection of the group. */
+/* Drops every connection of the group at once; each gets its on_close in this turn or the next. */
 void swale__conn_group_abort_all(struct swale__conn_group *group);
+
+/* How many there are. One that has had its on_close counts until its transport has ended too, which takes
+ * close_wait_ms at most. */
 size_t swale__conn_group_count(const struct swale__conn_group *group);
 
-/* Makes a connection of a stream whose handshake is done. `engine` is moved in (it may still be in
- * SWALE_HANDSHAKING; it is opened here). `early` are bytes that came behind the handshake: they are
- * delivered from within this call, after on_open, so that nothing is lost. `answer` are bytes to be sent first (the
- * 101). On failure the stream is closed and no callback comes. */
+/* Makes a connection of a stream whose handshake is done, and calls on_open. `engine` is moved in (it may still
+ * be in SWALE_HANDSHAKING; it is opened here). `early` are bytes that came behind the handshake: they are copied,
+ * and delivered in this turn's flush phase, never inside this call (which may stand in another connection's
+ * callback). `answer` are bytes to be sent first (the 101); copied. On failure the stream is closed and no callback
+ * comes. */
 struct swale__conn_open {
     struct swale__stream *stream;
     const struct swale_engine *engine;
@@ -66,6 +76,7 @@ struct swale__conn_open {
     struct swale_deflate_params deflate_params;
     struct swale_span early;
     struct swale_span answer;
+    bool ended; /* the stream's on_end has come already */
 };
 int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, const struct swale__conn_open *open);
 

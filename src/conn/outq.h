@@ -1,13 +1,18 @@
 /* outq.h - the out-queue of a stream: bytes waiting to leave, in order, within bounds.
  *
- * A list of segments. A segment either holds copied bytes (in a chunk from the loop's pool) or refers to a
- * shared message. Small writes are appended to the last chunk, so that many messages of a turn leave as few
- * buffers. Used by connections and by plain HTTP answers alike.
+ * A list of segments. A segment is either a run of copied bytes, which lies in a chunk from the loop's pool, or a
+ * reference to a shared message. The segments' own heads lie in the chunks too, so that a warm loop queues without
+ * allocating; small writes extend the last run, so that many messages of a turn leave as few buffers.
  *
- *     [chunk: frame frame frame]-[shared message, tag T]-[chunk: frame]-> flush: one gather write
+ *     chunk  [ segment | frame frame frame | segment, tag T | segment | frame ... room ]
+ *                 |                             |                |
+ *     queue      run ------------------> shared message ------> run ------> flush: one gather write
  *
- * A segment that has begun to leave is never touched again. Control frames (one pong, one close) have a place
- * of their own that no refused data can block: they leave at the next message boundary.
+ * A chunk goes back to the pool with the last of its segments. A unit that is too large for a few chunks gets a
+ * block of its own size.
+ *
+ * A segment that has begun to leave is never changed or taken back. Control frames that must not wait go in front of
+ * whatever has not begun, where a frame starts. Used by connections and by plain HTTP answers alike.
  */
 #ifndef SWALE_CONN_OUTQ_H
 #define SWALE_CONN_OUTQ_H
@@ -17,35 +22,52 @@
 #include <swale/conn.h>
 
 struct swale__segment;
+struct swale__chunk;
 
+/* Zeroed: empty. */
 struct swale__outq {
     struct swale__segment *head, *tail;
-    size_t size;      /* bytes waiting, those in flight included */
-    size_t in_flight; /* bytes given to a write that has not completed */
-    bool full;        /* the stream takes no more for now */
+    struct swale__chunk *chunk; /* where the next segment's head goes, NULL for a new one */
+    size_t size;                /* bytes waiting, those in flight included */
+    size_t held;                /* bytes of memory in chunks and blocks */
+    size_t in_flight;           /* bytes given to a write that has not completed */
+    bool full;                  /* the stream takes no more for now */
 };
 
-/* Appends a copy of a and b (either may be empty) as one unit. -ENOMEM, and then nothing was appended. `boundary`: a
- * message may end here, so that a control frame may follow. */
+/* Appends a copy of a and b (either may be empty) as one unit: whole frames, or anything where no control frame will
+ * be. -ENOMEM, and then nothing was appended. */
 int swale__outq_append(struct swale__outq *queue, struct swale_loop *loop, struct swale_span a, struct swale_span b);
 
-/* Appends a reference to a frame of a shared message; `tag` is for drop. */
+/* The same for one frame of a client, whose payload is masked on the way (RFC 6455 section 5.3). */
+int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop, struct swale_span header,
+                              struct swale_span payload, const unsigned char mask[4]);
+
+/* Appends a reference to a whole frame, which lies in the shared message; `tag` is for drop, 0 for never. -ENOMEM. */
 int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale_shared *shared,
                               struct swale_span frame, uintptr_t tag);
 
-/* Puts a whole control frame before everything that has not begun to leave, at a frame boundary. */
+/* Puts a control frame (at most SWALE_CONTROL_MAX bytes) before everything that has not begun to leave, at a frame
+ * boundary. If one of the same opcode waits there already it is replaced: a queue holds one such frame that has begun
+ * and one that has not, whatever the peer asks for. -ENOMEM. */
 int swale__outq_prepend_control(struct swale__outq *queue, struct swale_loop *loop, struct swale_span frame);
 
-/* Takes back shared segments of this tag that have not begun to leave. */
+/* Takes back shared segments of this tag that have not begun to leave: the oldest, or all. How many. */
 size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all);
+
+/* Takes back everything behind the frame that has begun to leave. */
+void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop);
+
+/* True when a flush may write: something waits, nothing is in flight, and the stream is not known to be full. */
+bool swale__outq_ready(const struct swale__outq *queue);
 
 /* Writes what it can, in gather writes. 0 when empty, 1 when something is left (on_written follows), or the
  * stream's error. *left receives the bytes that went. */
 int swale__outq_flush(struct swale__outq *queue, struct swale__stream *stream, size_t *left);
 
-/* on_written(size): counts off what was in flight. */
+/* on_written(size): counts off what was in flight, and knows that there is room again. */
 void swale__outq_written(struct swale__outq *queue, struct swale_loop *loop, size_t size);
 
+/* Frees everything, also what is in flight: after the stream was closed. */
 void swale__outq_clear(struct swale__outq *queue, struct swale_loop *loop);
 
 #endif
