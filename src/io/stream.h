@@ -24,7 +24,7 @@
  * what was left over from the previous run. */
 enum { SWALE__HEADROOM = 256 };
 
-/* A stream hands at most this many buffers to one gather write; more are ignored (a short write). */
+/* The most parts of one gather write. */
 enum { SWALE__IOV_MAX = 64 };
 
 struct swale__stream;
@@ -33,8 +33,8 @@ struct swale__stream_user {
     /* Bytes came. They may be changed in place and are valid during the call only; SWALE__HEADROOM writable
      * bytes stand before them. */
     void (*on_data)(void *context, char *data, size_t size);
-    /* `size` bytes of a write that was in flight have left, or (with 0) a stream that was full has room
-     * again. Write what is left. */
+    /* `size` bytes of a write that was in flight have left (a write is over when all of its bytes are counted
+     * off, in one call or in several), or (with 0) a stream that was full has room again. Write what is left. */
     void (*on_written)(void *context, size_t size);
     /* The peer ended its direction; ours still works. Comes once, behind the last data. */
     void (*on_end)(void *context);
@@ -80,7 +80,7 @@ static inline void swale__stream_pause(struct swale__stream *stream)
     stream->ops->pause(stream);
 }
 
-/* Writes up to all of `parts`. Returns
+/* Writes up to all of `parts`, of which there are at most SWALE__IOV_MAX. Returns
  *     n >= 0               n bytes have left and their memory is free again; if that is less than
  *                          everything, on_written(0) follows when it is time to go on
  *     SWALE__IN_FLIGHT     all of `parts` must stay untouched until on_written has counted them off
@@ -99,8 +99,12 @@ static inline void swale__stream_shutdown(struct swale__stream *stream)
     stream->ops->shutdown(stream);
 }
 
-/* No callback comes any more, not even for a write in flight. `abort` resets (RST) instead of ending in
- * order. Also right for a stream that has failed. */
+/* No callback comes any more, not even for a write in flight: its memory is the caller's again, and what had not
+ * left is dropped. `abort` resets (RST) instead of ending in order. Also right for a stream that has failed.
+ *
+ * Closing while bytes of the peer are still unread makes TCP send a reset, which may destroy our last bytes
+ * before the peer has read them (RFC 9112 section 9.6). Whoever sends last words to a peer that may still be
+ * talking therefore shuts down, goes on reading and discarding until on_end or a deadline, and then closes. */
 static inline void swale__stream_close(struct swale__stream *stream, bool abort)
 {
     stream->ops->close(stream, abort);
@@ -163,12 +167,12 @@ int swale__stream_open(struct swale__stream **stream, struct swale_loop *loop,
 int swale__dial(struct swale__stream **stream, struct swale_loop *loop, const char *address, struct swale_tls *tls,
                 const char *server_name);
 
-/* Two streams joined in memory, on one loop or driven by hand, for tests and simulation. Data is handed over
- * at the end of the turn. `capacity` bounds what is under way in each direction (short writes beyond it);
- * `chunk`, when not 0, is the most that one on_data hands out. */
+/* Two streams joined in memory on one loop, for tests and simulation. What one end writes, the other is handed
+ * in the next turn, one run of data per turn. `options` may be NULL. */
 struct swale__pair_options {
-    size_t capacity;
-    size_t chunk;
+    size_t capacity; /* bytes under way in each direction (short writes beyond it); 0 means 64 KiB */
+    size_t chunk;    /* the most that one on_data hands out; 0 means all that is there */
+    bool in_flight;  /* writes return SWALE__IN_FLIGHT and complete in turns to come, as with io_uring */
 };
 int swale__pair(struct swale__stream *ends[2], struct swale_loop *loop, const struct swale__pair_options *options);
 

@@ -1,22 +1,26 @@
 /* turn.h - what the loop offers to the layers above it within the library: the phases of a turn, and memory.
  *
- *     wait | kernel's events | timers | posted tasks | flush phase | end phase
+ *     wait | kernel's events | work put off to this turn | timers | posted tasks | flush phase | end phase
  *
  * Work for the flush phase is what sends (one gather write per connection and turn); work for the end phase
- * frees. Both lists are run until they are empty: a flush may ask for another flush of a different item.
+ * frees. Both lists are run until they are empty: a flush may ask for another flush of a different item. Work
+ * for the next turn is what must not happen within the present call, or not all within one turn.
  */
 #ifndef SWALE_IO_TURN_H
 #define SWALE_IO_TURN_H
 
 #include <swale/loop.h>
 
-/* Intrusive; zero it before its first use. Queueing one that is queued already does nothing. */
+/* Intrusive; zero it before its first use. It is in one list at most: queueing one that is queued already does
+ * nothing. It may be freed, or queued again, from within its run. */
 struct swale__work {
     void (*run)(struct swale__work *work);
     struct swale__work *next;
     bool queued;
 };
 
+/* In the next turn, which then does not sleep. */
+void swale__loop_at_next(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work);
 

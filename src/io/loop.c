@@ -1,0 +1,227 @@
+/* The loop: its clock, its turns, and how it is driven. turn.c has the phases' lists, post.c the posts, wheel.c the
+ * timers, epoll.c the kernel. */
+#include "io/loop.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { DEFAULT_RECEIVE_BUFFER = 256 * 1024 };
+
+/* ---- The clock -------------------------------------------------------------------------------------- */
+
+static uint64_t read_clock(const struct swale_loop *loop)
+{
+    uint64_t now;
+    if (loop->clock) {
+        now = loop->clock(loop->clock_context) * 1000;
+    } else {
+        struct timespec time;
+        clock_gettime(CLOCK_MONOTONIC, &time); /* cannot fail with this clock */
+        now = (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+    }
+    return now > loop->now_us ? now : loop->now_us;
+}
+
+uint64_t swale_loop_now(const struct swale_loop *loop)
+{
+    return swale__loop_here(loop) ? loop->now_ms : read_clock(loop) / 1000;
+}
+
+/* ---- Making and freeing ----------------------------------------------------------------------------- */
+
+static int choose_backend(const struct swale__backend_ops **ops, enum swale_backend wanted)
+{
+    if (wanted != SWALE_BACKEND_AUTO && wanted != SWALE_BACKEND_EPOLL)
+        return SWALE_ERR_INVALID;
+    const char *name = wanted == SWALE_BACKEND_AUTO ? getenv("SWALE_BACKEND") : NULL;
+    if (name && *name && strcmp(name, "epoll") != 0)
+        return SWALE_ERR_INVALID;
+    *ops = &swale__backend_epoll;
+    return 0;
+}
+
+static int create_parts(struct swale_loop *loop, enum swale_backend wanted)
+{
+    const struct swale__backend_ops *ops;
+    int error = choose_backend(&ops, wanted);
+    if (error)
+        return error;
+    loop->scratch = swale__alloc(loop->allocator, SWALE__SCRATCH_SIZE);
+    char *memory = swale__alloc(loop->allocator, SWALE__HEADROOM + loop->receive_size);
+    loop->receive_buffer = memory ? memory + SWALE__HEADROOM : NULL;
+    if (!loop->scratch || !memory)
+        return -ENOMEM;
+    return ops->create(&loop->backend, loop);
+}
+
+static void free_parts(struct swale_loop *loop)
+{
+    if (loop->backend)
+        loop->backend->ops->destroy(loop->backend);
+    if (loop->receive_buffer)
+        swale__free(loop->allocator, loop->receive_buffer - SWALE__HEADROOM, SWALE__HEADROOM + loop->receive_size);
+    swale__free(loop->allocator, loop->scratch, SWALE__SCRATCH_SIZE);
+    swale__free(loop->allocator, loop, sizeof *loop);
+}
+
+int swale_loop_new(struct swale_loop **out, const struct swale_loop_options *options)
+{
+    static const struct swale_loop_options defaults;
+    if (!options)
+        options = &defaults;
+    struct swale_loop *loop = swale__alloc_zeroed(options->allocator, sizeof *loop);
+    if (!loop)
+        return -ENOMEM;
+    loop->allocator = options->allocator;
+    loop->clock = options->clock;
+    loop->clock_context = options->clock_context;
+    loop->receive_size = options->receive_buffer ? options->receive_buffer : DEFAULT_RECEIVE_BUFFER;
+    loop->now_us = read_clock(loop);
+    loop->now_ms = loop->now_us / 1000;
+    swale__wheel_init(&loop->wheel, loop->now_ms);
+    swale__turn_init(loop);
+    int error = create_parts(loop, options->backend);
+    if (error) {
+        free_parts(loop);
+        return error;
+    }
+    *out = loop;
+    return 0;
+}
+
+void swale_loop_free(struct swale_loop *loop)
+{
+    if (!loop)
+        return;
+    swale__turn_free(loop);
+    swale__posts_drop(loop);
+    free_parts(loop);
+}
+
+const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loop)
+{
+    return loop->allocator;
+}
+
+/* ---- Turns ------------------------------------------------------------------------------------------ */
+
+bool swale__loop_here(const struct swale_loop *loop)
+{
+    /* Relaxed: only this thread itself ever stores its own identity. */
+    return pthread_equal(atomic_load_explicit(&loop->thread, memory_order_relaxed), pthread_self());
+}
+
+static int wait_at(const struct swale_loop *loop, uint64_t now_ms)
+{
+    if (swale__turn_pending(loop) || swale__posts_pending(loop))
+        return 0;
+    uint64_t next = swale__wheel_next(&loop->wheel);
+    if (next == UINT64_MAX)
+        return -1;
+    if (next <= now_ms)
+        return 0;
+    return next - now_ms < INT_MAX ? (int)(next - now_ms) : INT_MAX;
+}
+
+int swale_loop_wait_ms(const struct swale_loop *loop)
+{
+    return wait_at(loop, read_clock(loop) / 1000);
+}
+
+static int kernel_timeout(const struct swale_loop *loop, int timeout_ms)
+{
+    if (timeout_ms == 0 || loop->clock)
+        return 0; /* virtual time does not pass while one sleeps */
+    int wait_ms = wait_at(loop, loop->now_us / 1000);
+    if (wait_ms < 0 || (timeout_ms > 0 && timeout_ms < wait_ms))
+        return timeout_ms;
+    return wait_ms;
+}
+
+static void count_turn(struct swale_loop *loop, uint64_t began_us, int events)
+{
+    struct swale_loop_stats *stats = &loop->stats;
+    stats->turns++;
+    stats->events += (uint64_t)events;
+    stats->lag_last_us = loop->now_us - began_us;
+    stats->busy_us += stats->lag_last_us;
+    if (stats->lag_last_us > stats->lag_max_us)
+        stats->lag_max_us = stats->lag_last_us;
+}
+
+/* loop->now_us is fresh: it decides how long to wait. */
+static int turn(struct swale_loop *loop, int timeout_ms)
+{
+    int error = loop->backend->ops->wait(loop->backend, kernel_timeout(loop, timeout_ms));
+    if (error)
+        return error;
+    uint64_t began_us = loop->now_us = read_clock(loop);
+    loop->now_ms = began_us / 1000;
+    atomic_store_explicit(&loop->thread, pthread_self(), memory_order_relaxed);
+
+    int events = loop->backend->ops->dispatch(loop->backend);
+    events += swale__turn_events(loop);
+    events += swale__wheel_fire(&loop->wheel, loop->now_ms);
+    events += swale__posts_run(loop);
+    swale__turn_finish(loop);
+
+    atomic_store_explicit(&loop->thread, 0, memory_order_relaxed);
+    loop->now_us = read_clock(loop);
+    count_turn(loop, began_us, events);
+    return events;
+}
+
+int swale_loop_step(struct swale_loop *loop, int timeout_ms)
+{
+    if (swale__loop_here(loop))
+        return SWALE_ERR_STATE;
+    if (timeout_ms != 0)
+        loop->now_us = read_clock(loop); /* the caller may have been away for long */
+    return turn(loop, timeout_ms);
+}
+
+int swale_loop_run(struct swale_loop *loop)
+{
+    if (swale__loop_here(loop))
+        return SWALE_ERR_STATE;
+    loop->now_us = read_clock(loop);
+    while (!atomic_exchange(&loop->stopping, false)) {
+        int events = turn(loop, -1);
+        if (events < 0)
+            return events;
+    }
+    return 0;
+}
+
+void swale_loop_stop(struct swale_loop *loop)
+{
+    /* Nothing but an atomic and a write to a descriptor, so that a signal handler may call it. */
+    atomic_store(&loop->stopping, true);
+    loop->backend->ops->wake(loop->backend);
+}
+
+int swale_loop_fd(const struct swale_loop *loop)
+{
+    return loop->backend->ops->descriptor(loop->backend);
+}
+
+void swale_loop_stats(const struct swale_loop *loop, struct swale_loop_stats *stats)
+{
+    *stats = loop->stats;
+}
+
+/* ---- Timers ----------------------------------------------------------------------------------------- */
+
+void swale_timer_start(struct swale_loop *loop, struct swale_timer *timer, uint64_t due_ms)
+{
+    swale__wheel_start(&loop->wheel, timer, due_ms);
+}
+
+void swale_timer_stop(struct swale_loop *loop, struct swale_timer *timer)
+{
+    swale__wheel_stop(&loop->wheel, timer);
+}

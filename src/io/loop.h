@@ -1,0 +1,65 @@
+/* loop.h - what a loop is made of. For the files of this layer only. */
+#ifndef SWALE_IO_LOOP_H
+#define SWALE_IO_LOOP_H
+
+#include "io/backend.h"
+#include "io/stream.h"
+#include "io/turn.h"
+#include "io/wheel.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct swale__works {
+    struct swale__work *head;
+    struct swale__work **tail;
+};
+
+/* A posted task. */
+struct swale__task {
+    struct swale__task *next;
+    void (*run)(void *argument);
+    void *argument;
+};
+
+struct swale_loop {
+    const struct swale_allocator *allocator;
+    struct swale__backend *backend;
+    uint64_t (*clock)(void *context); /* NULL: CLOCK_MONOTONIC */
+    void *clock_context;
+    uint64_t now_us; /* the latest reading, which never goes back */
+    uint64_t now_ms; /* at the beginning of the turn */
+
+    _Atomic(pthread_t) thread;           /* that drives a turn just now, or 0 */
+    _Atomic(struct swale__task *) tasks; /* newest first */
+    struct swale__bell *bells;
+    struct swale__bell *next_bell; /* while they are gone through: so that one may remove any */
+    atomic_bool rung;              /* one of them, or more */
+    atomic_bool stopping;
+
+    struct swale__works next, running, flush, end;
+    struct swale__wheel wheel;
+
+    void *free_chunks; /* each begins with a pointer to the next */
+    unsigned free_chunk_count;
+    char *receive_buffer; /* receive_size bytes, with SWALE__HEADROOM before them */
+    size_t receive_size;
+    char *scratch;
+    char *plaintext; /* NULL until it is asked for; SWALE__HEADROOM before it, too */
+
+    struct swale_loop_stats stats;
+};
+
+/* turn.c */
+void swale__turn_init(struct swale_loop *loop);
+bool swale__turn_pending(const struct swale_loop *loop); /* is there work for a phase of the next turn? */
+int swale__turn_events(struct swale_loop *loop);         /* what was put off to this turn; how many */
+void swale__turn_finish(struct swale_loop *loop);        /* the flush and the end phase */
+void swale__turn_free(struct swale_loop *loop);          /* frees what was closed, drops the rest */
+
+/* post.c */
+bool swale__posts_pending(const struct swale_loop *loop);
+int swale__posts_run(struct swale_loop *loop); /* tasks and bells; how many */
+void swale__posts_drop(struct swale_loop *loop);
+
+#endif

@@ -1,0 +1,155 @@
+/* The phases' lists of work, and the memory that a loop lends out.
+ *
+ * A list is popped one item at a time, with the item marked as not queued before it runs; so an item may queue
+ * itself or others, free itself, or take others out, and the loops below see it. */
+#include "io/loop.h"
+
+#include "base/memory.h"
+
+/* Chunks kept for reuse: 1 MiB, what a burst of out-queues needs again and again. */
+enum { FREE_CHUNKS_MAX = 256 };
+
+static void init_works(struct swale__works *works)
+{
+    works->head = NULL;
+    works->tail = &works->head;
+}
+
+void swale__turn_init(struct swale_loop *loop)
+{
+    init_works(&loop->next);
+    init_works(&loop->running);
+    init_works(&loop->flush);
+    init_works(&loop->end);
+}
+
+static void push(struct swale__works *works, struct swale__work *work)
+{
+    if (work->queued)
+        return;
+    work->queued = true;
+    work->next = NULL;
+    *works->tail = work;
+    works->tail = &work->next;
+}
+
+/* `link` points to a member of the list. */
+static struct swale__work *take(struct swale__works *works, struct swale__work **link)
+{
+    struct swale__work *work = *link;
+    *link = work->next;
+    if (works->tail == &work->next)
+        works->tail = link;
+    work->queued = false;
+    return work;
+}
+
+static int run_all(struct swale__works *works)
+{
+    int count = 0;
+    for (; works->head; count++) {
+        struct swale__work *work = take(works, &works->head);
+        work->run(work);
+    }
+    return count;
+}
+
+void swale__loop_at_next(struct swale_loop *loop, struct swale__work *work)
+{
+    push(&loop->next, work);
+}
+
+void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work)
+{
+    push(&loop->flush, work);
+}
+
+void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work)
+{
+    push(&loop->end, work);
+}
+
+static bool take_from(struct swale__works *works, struct swale__work *work)
+{
+    for (struct swale__work **link = &works->head; *link; link = &(*link)->next) {
+        if (*link == work) {
+            take(works, link);
+            return true;
+        }
+    }
+    return false;
+}
+
+void swale__loop_forget(struct swale_loop *loop, struct swale__work *work)
+{
+    if (!work->queued)
+        return;
+    if (take_from(&loop->next, work) || take_from(&loop->running, work) || take_from(&loop->flush, work))
+        return;
+    take_from(&loop->end, work);
+}
+
+bool swale__turn_pending(const struct swale_loop *loop)
+{
+    return loop->next.head || loop->flush.head || loop->end.head;
+}
+
+int swale__turn_events(struct swale_loop *loop)
+{
+    /* Set apart, so that what is put off from within waits for its own turn. */
+    if (loop->next.head) {
+        loop->running = loop->next;
+        init_works(&loop->next);
+    }
+    return run_all(&loop->running);
+}
+
+void swale__turn_finish(struct swale_loop *loop)
+{
+    run_all(&loop->flush);
+    run_all(&loop->end);
+}
+
+void *swale__loop_chunk(struct swale_loop *loop)
+{
+    void *chunk = loop->free_chunks;
+    if (!chunk)
+        return swale__alloc(loop->allocator, SWALE__CHUNK_SIZE);
+    memcpy(&loop->free_chunks, chunk, sizeof loop->free_chunks);
+    loop->free_chunk_count--;
+    return chunk;
+}
+
+void swale__loop_chunk_free(struct swale_loop *loop, void *chunk)
+{
+    if (loop->free_chunk_count == FREE_CHUNKS_MAX) {
+        swale__free(loop->allocator, chunk, SWALE__CHUNK_SIZE);
+        return;
+    }
+    memcpy(chunk, &loop->free_chunks, sizeof loop->free_chunks);
+    loop->free_chunks = chunk;
+    loop->free_chunk_count++;
+}
+
+char *swale__loop_scratch(struct swale_loop *loop)
+{
+    return loop->scratch;
+}
+
+char *swale__loop_plaintext(struct swale_loop *loop)
+{
+    if (!loop->plaintext) {
+        char *memory = swale__alloc(loop->allocator, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
+        loop->plaintext = memory ? memory + SWALE__HEADROOM : NULL;
+    }
+    return loop->plaintext;
+}
+
+void swale__turn_free(struct swale_loop *loop)
+{
+    run_all(&loop->end);
+    while (loop->free_chunks)
+        swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);
+    if (loop->plaintext)
+        swale__free(loop->allocator, loop->plaintext - SWALE__HEADROOM, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
+}

@@ -1,0 +1,33 @@
+/* vloop.h - a loop in virtual time: nothing happens but what the test makes happen, at once and always the same.
+ *
+ *     struct test_loop loop;
+ *     test_loop_init(&loop);
+ *     ... open pairs, start timers on loop.loop ...
+ *     test_loop_settle(&loop);             turns until nothing is left to do at this instant
+ *     test_loop_advance(&loop, 25000);     25 s pass; every timer fires at its own instant, and all settles
+ *     test_loop_done(&loop);               frees the loop; fails the test when a block of memory is left
+ *
+ * All memory of the loop comes from `allocator`; set memory.fail_at to make an allocation fail. */
+#ifndef SWALE_TEST_VLOOP_H
+#define SWALE_TEST_VLOOP_H
+
+#include "memory.h"
+
+#include <swale/loop.h>
+
+struct test_loop {
+    struct swale_loop *loop;
+    uint64_t now_ms;
+    struct test_memory memory;
+    struct swale_allocator allocator;
+};
+
+/* Must stay where it is until test_loop_done. Time begins at 1000000 ms. */
+void test_loop_init(struct test_loop *loop);
+
+/* Aborts when the loop is not quiet after a million turns. */
+void test_loop_settle(struct test_loop *loop);
+void test_loop_advance(struct test_loop *loop, uint64_t ms);
+void test_loop_done(struct test_loop *loop);
+
+#endif
