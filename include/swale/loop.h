@@ -3,7 +3,7 @@
  * A loop and everything that lives on it (timers, connections, exchanges) belong to one thread at a time.
  * The one exception is swale_loop_post, which any thread may call; swale_loop_stop is a post by another name.
  *
- * One turn of the loop: wait for the kernel, handle what it reports, run due timers, run posted tasks, send
+ * One turn of the loop: wait for the kernel, handle what it reports, fire due timers, run posted tasks, send
  * what connections have queued (one gather write each), free what was closed. Memory is therefore never
  * freed inside a callback that might still use it.
  *
@@ -42,27 +42,29 @@ struct swale_loop_options {
 /* -ENOMEM, -EMFILE and the like; SWALE_ERR_INVALID for a backend that the environment names wrongly. */
 SWALE_API int swale_loop_new(struct swale_loop **loop, const struct swale_loop_options *options);
 
-/* Only outside a turn, and after everything that lives on it has been closed and one more step has run (the
- * streams, timers and connections left are dropped without their callbacks). Tasks still posted are dropped. */
+/* Only outside a turn, and after everything that lives on it has been closed (no further step is needed for what
+ * was). Timers that still run and tasks still posted are dropped. NULL is allowed. */
 SWALE_API void swale_loop_free(struct swale_loop *loop);
 
 /* Turns until swale_loop_stop. 0, or the -errno of a failing wait. */
 SWALE_API int swale_loop_run(struct swale_loop *loop);
 
 /* One turn, which waits at most `timeout_ms` (-1: as long as it takes). Returns the number of events that
- * were handled, or -errno. */
+ * were handled (0 after a signal, too), or -errno. SWALE_ERR_STATE from within a turn. */
 SWALE_API int swale_loop_step(struct swale_loop *loop, int timeout_ms);
 
-/* Makes swale_loop_run return after the turn under way. Any thread; also before run has begun. */
+/* Makes swale_loop_run return after the turn under way. Any thread; also from a signal handler, and before run
+ * has begun, which then returns at once. */
 SWALE_API void swale_loop_stop(struct swale_loop *loop);
 
 /* A descriptor that polls readable when a step has work to do. It belongs to the loop. */
 SWALE_API int swale_loop_fd(const struct swale_loop *loop);
 
-/* Milliseconds until the next timer; 0 when there is work at once, -1 when there is no timer. */
+/* Milliseconds until a step is due, which is no later than the next timer; 0 when there is work at once, -1 when
+ * nothing but an event on the descriptor can bring any. */
 SWALE_API int swale_loop_wait_ms(const struct swale_loop *loop);
 
-/* The clock as read at the beginning of the turn. */
+/* The clock as read at the beginning of the turn; between turns, the clock itself. */
 SWALE_API uint64_t swale_loop_now(const struct swale_loop *loop);
 
 /* Runs task(argument) on the loop's thread, in a turn to come. Any thread. Tasks of one thread run in the
