@@ -175,7 +175,9 @@ struct swale_deflate_params {
     uint8_t client_max_window_bits;
 };
 
-/* What one side is willing to do. Zeroed: no permessage-deflate. */
+/* What one side is willing to do. Zeroed: no permessage-deflate. Window bits out of their range count as the
+ * nearest in it. zlib cannot compress with a window of 8 bits: a server declines an offer that asks it to, a
+ * client offers no less than 9, and refuses an answer that asks for 8. */
 struct swale_deflate_policy {
     bool enabled;
     bool server_context_takeover;   /* allow the server's compressor to keep its window: costs memory there */

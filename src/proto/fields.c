@@ -1,0 +1,123 @@
+/* fields.c - looking things up in the fields of a parsed head. */
+#include "proto/head.h"
+#include "proto/token.h"
+
+bool swale_name_equal(struct swale_span a, const char *b)
+{
+    for (size_t i = 0; i < a.size; i++)
+        if (!b[i] || swale__lower(a.data[i]) != swale__lower(b[i]))
+            return false;
+    return !b[a.size];
+}
+
+const struct swale_field *swale_field_find(const struct swale_field *fields, uint32_t count, const char *name,
+                                           uint32_t *index)
+{
+    uint32_t i = index ? *index : 0;
+    while (i < count && !swale_name_equal(fields[i].name, name))
+        i++;
+    if (index)
+        *index = i < count ? i + 1 : count;
+    return i < count ? &fields[i] : NULL;
+}
+
+int swale__field_single(const struct swale_field *fields, uint32_t count, const char *name, struct swale_span *value)
+{
+    uint32_t index = 0;
+    const struct swale_field *field = swale_field_find(fields, count, name, &index);
+    *value = field ? field->value : swale_text(NULL);
+    if (field && swale_field_find(fields, count, name, &index))
+        return -1;
+    return field ? 1 : 0;
+}
+
+/* ---- Comma lists ---- */
+
+/* Where the element that begins at `begin` ends: at the next comma that is not quoted. A quoted string that is
+ * never closed reaches to the end, and is then for the grammar of the element to refuse. */
+static size_t element_end(struct swale_span list, size_t begin)
+{
+    bool quoted = false;
+    size_t end = begin;
+    while (end < list.size && (quoted || list.data[end] != ',')) {
+        if (list.data[end] == '"')
+            quoted = !quoted;
+        else if (quoted && list.data[end] == '\\' && end + 1 < list.size)
+            end++;
+        end++;
+    }
+    return end;
+}
+
+/* The next element of this one value that is not empty. */
+static bool next_in_value(struct swale_span list, uint32_t *offset, struct swale_span *element)
+{
+    while (*offset < list.size) {
+        size_t end = element_end(list, *offset);
+        *element = swale__trim(swale__slice(list, *offset, end));
+        *offset = (uint32_t)(end < list.size ? end + 1 : end);
+        if (element->size > 0)
+            return true;
+    }
+    return false;
+}
+
+bool swale_list_next(const struct swale_field *fields, uint32_t count, const char *name,
+                     struct swale_list_cursor *cursor, struct swale_span *element)
+{
+    for (; cursor->field < count; cursor->field++, cursor->offset = 0) {
+        const struct swale_field *field = &fields[cursor->field];
+        if (!swale_name_equal(field->name, name))
+            continue;
+        if (next_in_value(field->value, &cursor->offset, element))
+            return true;
+    }
+    return false;
+}
+
+bool swale__list_has(const struct swale_field *fields, uint32_t count, const char *name, const char *element)
+{
+    struct swale_list_cursor cursor = { 0 };
+    struct swale_span found;
+    while (swale_list_next(fields, count, name, &cursor, &found))
+        if (swale_name_equal(found, element))
+            return true;
+    return false;
+}
+
+/* ---- Cookies ---- */
+
+/* Takes the part up to the next `separator` from the front of *rest; without one, all of it. */
+static struct swale_span take(struct swale_span *rest, char separator)
+{
+    const char *found = rest->size > 0 ? memchr(rest->data, separator, rest->size) : NULL;
+    size_t end = found ? (size_t)(found - rest->data) : rest->size;
+    struct swale_span part = swale__slice(*rest, 0, end);
+    *rest = swale__slice(*rest, found ? end + 1 : end, rest->size);
+    return part;
+}
+
+/* Looks for the cookie in one Cookie value: pairs between semicolons (RFC 6265 section 4.2.1). The name is
+ * compared with case, as user agents store it. */
+static bool cookie_in_value(struct swale_span rest, struct swale_span name, struct swale_span *value)
+{
+    while (rest.size > 0) {
+        struct swale_span pair = take(&rest, ';');
+        bool has_value = pair.size > 0 && memchr(pair.data, '=', pair.size);
+        if (has_value && swale_span_equal(swale__trim(take(&pair, '=')), name)) {
+            *value = swale__trim(pair);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool swale_cookie_find(const struct swale_request *request, const char *name, struct swale_span *value)
+{
+    uint32_t index = 0;
+    const struct swale_field *field;
+    while ((field = swale_field_find(request->fields, request->field_count, "cookie", &index)))
+        if (cookie_in_value(field->value, swale_text(name), value))
+            return true;
+    return false;
+}

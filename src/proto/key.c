@@ -1,0 +1,45 @@
+/* key.c - Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 sections 4.1 and 4.2.2). */
+#include "proto/token.h"
+#include "proto/upgrade.h"
+
+#include <openssl/evp.h>
+
+static bool base64_char(char c)
+{
+    char lower = swale__lower(c);
+    return (lower >= 'a' && lower <= 'z') || swale__is(c, SWALE__DIGIT) || c == '+' || c == '/';
+}
+
+bool swale__key_valid(struct swale_span key)
+{
+    if (key.size != SWALE_KEY_SIZE || key.data[22] != '=' || key.data[23] != '=')
+        return false;
+    for (size_t i = 0; i < 22; i++)
+        if (!base64_char(key.data[i]))
+            return false;
+    return true;
+}
+
+void swale_upgrade_key(const unsigned char random[16], char key[SWALE_KEY_SIZE])
+{
+    unsigned char text[SWALE_KEY_SIZE + 1]; /* EVP_EncodeBlock terminates */
+    EVP_EncodeBlock(text, random, 16);
+    memcpy(key, text, SWALE_KEY_SIZE);
+}
+
+/* SHA-1 is no secret here and no signature: it shows that the server has read this very request as one for a
+ * WebSocket. Should the library be unable to compute it, the accept value is that of a zero digest, which no
+ * client takes. */
+void swale_upgrade_accept(const char key[SWALE_KEY_SIZE], char accept[SWALE_ACCEPT_SIZE])
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    char joined[SWALE_KEY_SIZE + sizeof guid - 1];
+    unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+    unsigned char text[SWALE_ACCEPT_SIZE + 1];
+    memcpy(joined, key, SWALE_KEY_SIZE);
+    memcpy(joined + SWALE_KEY_SIZE, guid, sizeof guid - 1);
+    if (EVP_Digest(joined, sizeof joined, digest, NULL, EVP_sha1(), NULL) != 1)
+        memset(digest, 0, sizeof digest);
+    EVP_EncodeBlock(text, digest, 20);
+    memcpy(accept, text, SWALE_ACCEPT_SIZE);
+}
