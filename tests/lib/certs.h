@@ -28,7 +28,7 @@ struct test_cert {
 
 struct test_certs {
     char directory[256];
-    char path[4][384];
+    char path[16][384];
     unsigned next_path;
 };
 
@@ -36,7 +36,7 @@ void test_certs_begin(struct test_certs *certs);
 void test_certs_make(struct test_certs *certs, const struct test_cert *cert);
 void test_certs_end(struct test_certs *certs);
 
-/* The path of a file in the directory. Lasts until the fourth call from now. */
+/* The path of a file in the directory. Lasts until the sixteenth call from now. */
 const char *test_certs_path(struct test_certs *certs, const char *file);
 
 /* Writes any text as a file there. */
