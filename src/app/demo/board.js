@@ -182,13 +182,15 @@ function draw(now) {
       continue;
     }
     const at = positionOf(peer, now);
-    drawInk(pen, leaveInk(peer.ink, at, now), id, now, width, height);
-    drawCursor(pen, at.x * width, at.y * height, id, nameOf(id));
+    const colour = styleOf(colourOf(id));
+    drawInk(pen, leaveInk(peer.ink, at, now), colour, now, width, height);
+    drawCursor(pen, at.x * width, at.y * height, colour, nameOf(id));
   }
-  drawInk(pen, leaveInk(me.ink, me, now), me.id, now, width, height);
+  const colour = styleOf("--ink");
+  drawInk(pen, leaveInk(me.ink, me, now), colour, now, width, height);
   if (me.here || pilot.checked) {
-    drawEcho(pen, width, height);
-    drawCursor(pen, me.x * width, me.y * height, me.id, "You");
+    drawEcho(pen, colour, width, height);
+    drawCursor(pen, me.x * width, me.y * height, colour, "You");
   }
 }
 
@@ -207,10 +209,9 @@ function leaveInk(ink, at, now) {
   return ink;
 }
 
-function drawInk(pen, ink, id, now, width, height) {
-  pen.strokeStyle = personColour(id);
+function drawInk(pen, ink, colour, now, width, height) {
+  pen.strokeStyle = colour;
   pen.lineWidth = 3.5;
-  pen.lineCap = "round";
   for (let n = 1; n < ink.length; n++) {
     if (ink[n - 1].lifted) continue;
     pen.globalAlpha = Math.max(0, 1 - (now - ink[n].now) / INK) * 0.75;
@@ -224,10 +225,10 @@ function drawInk(pen, ink, id, now, width, height) {
 
 const ARROW = new Path2D("M0 0L4.5 18L9.3 11.2L17.5 10.2Z");
 
-function drawCursor(pen, x, y, id, name) {
+function drawCursor(pen, x, y, colour, name) {
   pen.save();
   pen.translate(x, y);
-  pen.fillStyle = personColour(id);
+  pen.fillStyle = colour;
   pen.strokeStyle = styleOf("--surface");
   pen.lineWidth = 2;
   pen.lineJoin = "round";
@@ -243,19 +244,15 @@ function drawCursor(pen, x, y, id, name) {
   pen.restore();
 }
 
-function drawEcho(pen, width, height) {
+function drawEcho(pen, colour, width, height) {
   if (!me.echo) return;
-  pen.strokeStyle = personColour(me.id);
+  pen.strokeStyle = colour;
   pen.globalAlpha = 0.55;
   pen.lineWidth = 1.5;
   pen.beginPath();
   pen.arc(me.echo.x * width, me.echo.y * height, 12, 0, 2 * Math.PI);
   pen.stroke();
   pen.globalAlpha = 1;
-}
-
-function personColour(id) {
-  return styleOf(colourOf(id).slice(4, -1));
 }
 
 // ---- Figures

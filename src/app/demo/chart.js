@@ -1,11 +1,13 @@
 // chart.js - line charts of the last minutes, drawn by hand on a canvas.
 //
-// Time runs from the left to the right edge. A chart that may move shows the time of a second ago at its right
+// Time runs from the left to the right edge. A mirrored chart shows its first series above and its second below a
+// common line, so that two that are alike, as what goes in and out, don't hide each other. A chart that may move shows the time of a second ago at its right
 // edge, so that a new point slides in instead of popping up; with reduced motion it is drawn once per point.
 
 import { stillness, styleOf } from "./swale.js";
 
 const WINDOW = 120_000; // milliseconds across the chart
+const FIRST_WINDOW = 30_000; // with which it begins
 const SLIDE = 1000;
 const TOP = 14; // room for the uppermost label
 
@@ -14,17 +16,19 @@ export class Chart {
   #series;
   #format;
   #floor;
+  #mirrored;
   #points = []; // { at, values }: values are null across a gap
   #ceiling = 0; // top of the scale, following the highest value softly
   #pointer = null;
   #frame = 0;
 
   // `series`: { name, colour: "--water" } each. `floor`: the least top of the scale.
-  constructor(canvas, series, { format = String, floor = 1 } = {}) {
+  constructor(canvas, series, { format = String, floor = 1, mirrored = false } = {}) {
     this.#canvas = canvas;
     this.#series = series;
     this.#format = format;
     this.#floor = floor;
+    this.#mirrored = mirrored;
     canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX));
     canvas.addEventListener("pointerleave", () => this.#point(null));
@@ -74,32 +78,38 @@ export class Chart {
   // Where a time and a value lie on the canvas.
   #view(width, height) {
     const end = performance.now() - (stillness.matches ? 0 : SLIDE);
-    const start = end - WINDOW;
+    const span = Math.min(WINDOW, Math.max(FIRST_WINDOW, end - (this.#points[0]?.at ?? end)));
+    const start = end - span;
     const wanted = niceCeiling(Math.max(this.#floor, ...this.#points.map((p) => Math.max(0, ...(p.values ?? [])))));
     const soft = this.#ceiling === 0 || stillness.matches ? 1 : 0.15;
     this.#ceiling += (wanted - this.#ceiling) * soft;
     if (Math.abs(wanted - this.#ceiling) < wanted / 500) this.#ceiling = wanted;
-    const floor = height - 1;
+    const zero = this.#mirrored ? TOP + (height - 2 * TOP) / 2 : height - 1;
     return {
       width,
       height,
-      x: (at) => ((at - start) / WINDOW) * width,
-      y: (value) => floor - (value / this.#ceiling) * (floor - TOP),
-      at: (x) => start + (x / width) * WINDOW,
+      x: (at) => ((at - start) / span) * width,
+      y: (value, index) => zero - (this.#sign(index) * value * (zero - TOP)) / this.#ceiling,
+      at: (x) => start + (x / width) * span,
     };
+  }
+
+  #sign(index) {
+    return this.#mirrored && index === 1 ? -1 : 1;
   }
 
   #drawScale(pen, view) {
     pen.strokeStyle = styleOf("--line");
     pen.fillStyle = styleOf("--faint");
     pen.lineWidth = 1;
-    for (const share of [0, 0.5, 1]) {
-      const y = Math.round(view.y(this.#ceiling * share)) - 0.5;
+    for (const share of this.#mirrored ? [-1, 0, 1] : [0, 0.5, 1]) {
+      const value = Math.abs(share) * this.#ceiling;
+      const y = Math.round(view.y(value, share < 0 ? 1 : 0)) - 0.5;
       pen.beginPath();
       pen.moveTo(0, y);
       pen.lineTo(view.width, y);
       pen.stroke();
-      if (share > 0) pen.fillText(this.#format(this.#ceiling * share), 0, y - 3.5);
+      if (share !== 0) pen.fillText(this.#format(value), 0, share < 0 ? y + 11.5 : y - 3.5);
     }
   }
 
@@ -112,8 +122,8 @@ export class Chart {
       pen.beginPath();
       run.forEach(([x, y], n) => (n === 0 ? pen.moveTo(x, y) : pen.lineTo(x, y)));
       pen.stroke();
-      pen.lineTo(run.at(-1)[0], view.y(0));
-      pen.lineTo(run[0][0], view.y(0));
+      pen.lineTo(run.at(-1)[0], view.y(0, index));
+      pen.lineTo(run[0][0], view.y(0, index));
       pen.globalAlpha = 0.1;
       pen.fill();
       pen.globalAlpha = 1;
@@ -126,8 +136,8 @@ export class Chart {
     let run = null;
     for (const { at, values } of this.#points) {
       if (!values) run = null;
-      else if (run) run.push([view.x(at), view.y(values[index])]);
-      else runs.push((run = [[view.x(at), view.y(values[index])]]));
+      else if (run) run.push([view.x(at), view.y(values[index], index)]);
+      else runs.push((run = [[view.x(at), view.y(values[index], index)]]));
     }
     return runs;
   }
@@ -156,7 +166,7 @@ export class Chart {
     this.#series.forEach((series, n) => {
       pen.fillStyle = styleOf(series.colour);
       pen.beginPath();
-      pen.arc(x, view.y(near.values[n]), 3.5, 0, 2 * Math.PI);
+      pen.arc(x, view.y(near.values[n], n), 3.5, 0, 2 * Math.PI);
       pen.fill();
     });
   }

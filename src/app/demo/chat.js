@@ -127,7 +127,7 @@ function showPeople() {
   peopleList.replaceChildren(
     ...lines.map(([from, name]) => {
       const line = element("li", "", name);
-      line.style.setProperty("--colour", colourOf(parseInt(from, 16)));
+      line.style.setProperty("--colour", `var(${colourOf(parseInt(from, 16))})`);
       return line;
     }),
   );
@@ -139,7 +139,7 @@ function showSaid(from, name, text) {
   const line = element("div", "said");
   line.classList.toggle("mine", from === me.from);
   line.classList.toggle("same", from === lastSpeaker);
-  line.style.setProperty("--colour", colourOf(parseInt(from, 16)));
+  line.style.setProperty("--colour", `var(${colourOf(parseInt(from, 16))})`);
   line.append(element("span", "who", name), element("div", "text", text));
   lastSpeaker = from;
   append(line);

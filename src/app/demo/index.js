@@ -9,7 +9,7 @@ const show = (id, text) => (document.getElementById(id).textContent = text);
 // ---- Figures
 
 const metrics = openMetrics();
-const surface = []; // { at, level } of the last minute
+const surface = []; // { at, traffic } of the last minute
 let last = null;
 
 showStatus(document.getElementById("status"), metrics);
@@ -22,9 +22,9 @@ metrics.addEventListener("message", ({ data }) => {
   show("open", formatCount(snapshot.open));
   show("lag", formatMicros(snapshot.lagLast));
   if (!rate) return;
-  const messages = rate.messagesIn + rate.messagesOut;
-  show("messages", formatCount(messages));
-  surface.push({ at: performance.now(), level: Math.log10(1 + messages) });
+  const traffic = rate.messagesIn + rate.messagesOut;
+  show("messages", formatCount(traffic));
+  surface.push({ at: performance.now(), traffic });
   while (surface.length > 1 && surface[1].at < performance.now() - WINDOW - 2000) surface.shift();
   if (stillness.matches) draw();
 });
@@ -47,25 +47,34 @@ show("snippet", [
   'ws.onopen = () => ws.send("hello");',
 ].join("\n"));
 
-// ---- The water: banks like the contour lines of a map, and the traffic as its surface
+// ---- The water: the traffic as its surface, and the banks like the contour lines of a map
 
 const canvas = document.getElementById("water");
-const LINES = 9;
-const FULL = 4.5; // 10^4.5 messages a second fill the swale
+const text = document.querySelector(".hero-text"); // it leaves the room below it to the water
+const BANKS = 11;
+const DEPTHS = 4;
+const WIDE = 720; // from here on the right bank rises beside the text
+const QUIET = 40; // messages a second that make waves at least
 
-// The level at a time, by a smooth step between its neighbours.
-function levelAt(at) {
-  let before = surface[0];
-  for (const point of surface) {
-    if (point.at >= at) {
-      const share = point === before ? 0 : (at - before.at) / (point.at - before.at);
-      const soft = share * share * (3 - 2 * share);
-      return before.level + (point.level - before.level) * Math.max(0, soft);
-    }
-    before = point;
-  }
-  return before ? before.level : 0;
+// The traffic at a time, by a soft step between its neighbours.
+function trafficAt(at) {
+  const next = surface.findIndex((point) => point.at >= at);
+  if (next === 0 || surface.length === 0) return surface[0]?.traffic ?? 0;
+  if (next === -1) return surface.at(-1).traffic;
+  const [a, b] = [surface[next - 1], surface[next]];
+  const share = (at - a.at) / (b.at - a.at);
+  return a.traffic + (b.traffic - a.traffic) * soft(share);
 }
+
+const soft = (share) => share * share * (3 - 2 * share);
+
+// How high the land lies above the bed, from left to right: low under the text, lowest in the bed, high on the right.
+function landAt(share, left, right) {
+  const bed = 0.62;
+  return share < bed ? left * soft(1 - share / bed) : right * soft((share - bed) / (1 - bed));
+}
+
+let waveScale = 0; // follows softly
 
 function draw() {
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -74,42 +83,50 @@ function draw() {
   canvas.height = Math.round(height * scale);
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
+
+  const room = parseFloat(getComputedStyle(text).paddingBottom);
+  const still = height - 0.28 * room;
+  const most = Math.max(QUIET, ...surface.map((point) => point.traffic));
+  waveScale += ((0.45 * room) / most - waveScale) * (waveScale === 0 || stillness.matches ? 1 : 0.08);
   const now = performance.now() - 1000;
-  const levels = [];
-  for (let x = 0; x <= width; x += 3) {
+  const columns = [];
+  for (let x = 0; x < width + 4; x += 4) {
     const share = x / width;
-    levels.push({ x, share, level: Math.min(1, levelAt(now - (1 - share) * WINDOW) / FULL) });
+    const wave = Math.min(0.5 * room, trafficAt(now - (1 - share) * WINDOW) * waveScale);
+    const land = landAt(share, 0.45 * room, width < WIDE ? 0.62 * room : 0.8 * height);
+    columns.push({ x, wave, land: land + 0.18 * room });
   }
-  for (let line = LINES; line >= 1; line--) drawBank(pen, levels, height, line / LINES);
-  drawWater(pen, levels, width, height);
+  drawBanks(pen, columns, still);
+  drawWater(pen, columns, still, width, height);
 }
 
-// How deep the ground lies under the highest bank, 0 to 1: a valley, off the middle.
-const valley = (share) => 0.5 - 0.5 * Math.cos(2 * Math.PI * Math.min(1, Math.max(0, share * 0.86 + 0.07)));
-
-function drawBank(pen, levels, height, rise) {
-  pen.beginPath();
-  for (const { x, share, level } of levels) {
-    const bank = height * (0.86 - 0.98 * rise * (1 - 0.55 * valley(share)));
-    pen.lineTo(x, bank - height * 0.5 * level * (1 - rise));
-  }
+function drawBanks(pen, columns, still) {
   pen.strokeStyle = styleOf("--grass");
-  pen.globalAlpha = 0.5 * (1 - rise) + 0.08;
   pen.lineWidth = 1.25;
-  pen.stroke();
+  for (let line = 1; line <= BANKS; line++) {
+    const rise = line / BANKS;
+    pen.globalAlpha = 0.55 - 0.42 * rise;
+    pen.beginPath();
+    for (const { x, wave, land } of columns) pen.lineTo(x, still - rise * land - wave * (1 - rise) ** 2);
+    pen.stroke();
+  }
   pen.globalAlpha = 1;
 }
 
-function drawWater(pen, levels, width, height) {
-  pen.beginPath();
-  for (const { x, level } of levels) pen.lineTo(x, height * (0.86 - 0.5 * level));
+function drawWater(pen, columns, still, width, height) {
   pen.strokeStyle = pen.fillStyle = styleOf("--water");
-  pen.lineWidth = 2;
-  pen.stroke();
-  pen.lineTo(width, height);
-  pen.lineTo(0, height);
-  pen.globalAlpha = 0.14;
-  pen.fill();
+  for (let depth = 0; depth < DEPTHS; depth++) {
+    const calm = 1 - depth / DEPTHS;
+    pen.beginPath();
+    for (const { x, wave } of columns) pen.lineTo(x, still + (depth / DEPTHS) * (height - still) - wave * calm * calm);
+    pen.globalAlpha = depth === 0 ? 1 : 0.35 * calm;
+    pen.lineWidth = depth === 0 ? 2 : 1;
+    pen.stroke();
+    pen.lineTo(width, height);
+    pen.lineTo(0, height);
+    pen.globalAlpha = 0.07;
+    pen.fill();
+  }
   pen.globalAlpha = 1;
 }
 

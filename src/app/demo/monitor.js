@@ -10,21 +10,29 @@ const byId = (id) => document.getElementById(id);
 
 // Each takes from a snapshot and its rates what it shows; null leaves a gap.
 const charts = [
-  chart("messages", formatCount, 10, ["--water", "--grass"], (now, rate) => rate && [rate.messagesIn, rate.messagesOut]),
-  chart("bytes", formatBytes, 1000, ["--water", "--grass"], (now, rate) => rate && [rate.bytesIn, rate.bytesOut]),
-  chart("connections", formatCount, 4, ["--water", "--sun"], (now) => [now.open, now.handshaking]),
-  chart("queued", formatBytes, 1000, ["--water"], (now) => [now.queued]),
-  chart("lag", formatMicros, 100, ["--grass", "--sun"], (now) => [now.lagLast, now.lagMax]),
+  chart("messages", ["--water", "--grass"], (now, rate) => rate && [rate.messagesIn, rate.messagesOut], {
+    format: formatCount,
+    floor: 10,
+    mirrored: true,
+  }),
+  chart("bytes", ["--water", "--grass"], (now, rate) => rate && [rate.bytesIn, rate.bytesOut], {
+    format: formatBytes,
+    floor: 1000,
+    mirrored: true,
+  }),
+  chart("connections", ["--water", "--sun"], (now) => [now.open, now.handshaking], { format: formatCount, floor: 4 }),
+  chart("queued", ["--water"], (now) => [now.queued], { format: formatBytes, floor: 1000 }),
+  chart("lag", ["--grass", "--sun"], (now) => [now.lagLast, now.lagMax], { format: formatMicros, floor: 100 }),
 ];
 
-function chart(id, format, floor, colours, pick) {
+function chart(id, colours, pick, options) {
   const legend = colours.map((colour, index) => {
     const entry = byId(`${id}-${index}`);
     entry.style.setProperty("--colour", `var(${colour})`);
     return entry;
   });
   const series = colours.map((colour, index) => ({ name: legend[index].firstChild.data.trim(), colour }));
-  return { line: new Chart(byId(id), series, { format, floor }), legend, format, pick };
+  return { line: new Chart(byId(id), series, options), legend, format: options.format, pick };
 }
 
 function feedCharts(now, rate) {

@@ -82,11 +82,10 @@ function showGoal(match, { home, away, score, minute }, scorer) {
   match.box.classList.add("goal");
   feed.querySelector(".empty")?.remove();
   const line = element("li");
-  const who = scorer === undefined ? "Goal" : [home, away][scorer];
-  line.append(
-    element("span", "minute", `${Math.round(minute)}′`),
-    element("span", "", `${who} score: ${home} ${score[0]}, ${away} ${score[1]}`),
-  );
+  const text = element("span");
+  const side = (n, name) => element(n === scorer ? "b" : "span", "", name);
+  text.append(side(0, `${home} ${score[0]}`), " : ", side(1, `${score[1]} ${away}`));
+  line.append(element("span", "minute", `${Math.round(minute)}′`), text);
   feed.prepend(line);
   while (feed.children.length > GOALS) feed.lastElementChild.remove();
 }

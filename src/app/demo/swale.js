@@ -170,15 +170,16 @@ export function random32() {
 }
 
 const MOODS = ["Quiet", "Swift", "Amber", "Misty", "Early", "Bold", "Silver", "Gentle", "Lucky", "Northern", "Merry", "Calm"];
-const BIRDS = ["Heron", "Wagtail", "Plover", "Egret", "Bittern", "Curlew", "Dipper", "Snipe", "Teal", "Avocet", "Swift", "Crane"];
+const BIRDS = ["Heron", "Wagtail", "Plover", "Egret", "Bittern", "Curlew", "Dipper", "Snipe", "Teal", "Avocet", "Lapwing", "Crane"];
 
 // The same name and colour for the same number, in every tab.
 export function nameOf(number) {
   return `${MOODS[number % MOODS.length]} ${BIRDS[Math.floor(number / MOODS.length) % BIRDS.length]}`;
 }
 
+// The name of a colour in style.css.
 export function colourOf(number) {
-  return `var(--person-${number % 8})`;
+  return `--person-${number % 8}`;
 }
 
 export function styleOf(name) {
