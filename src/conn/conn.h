@@ -40,6 +40,8 @@ struct swale__conn_group_options {
     uint64_t first_id;
     /* Told of each end, behind on_close: for logs and lists. The connection is still readable. */
     void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
+    /* Told when its transport has ended too, which may be later: it no longer counts against any limit. */
+    void (*on_released)(void *context, void *owner);
     void *context;
 };
 int swale__conn_group_new(struct swale__conn_group **group, const struct swale__conn_group_options *options);
