@@ -1,0 +1,207 @@
+/* A stream over a connected socket: the stream's verbs become those of a channel, and back.
+ *
+ * There is one per connection, idle ones included, so it is kept small: no buffer, no text. The peer's address
+ * stands here as 16 bytes until somebody asks for it, and gives its place to the text then. */
+#include "io/socket.h"
+
+#include "base/memory.h"
+#include "io/loop.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+enum peer { PEER_UNIX, PEER_IP, PEER_TEXT };
+
+struct socket_stream {
+    struct swale__stream stream;
+    struct swale__channel channel;
+    union {
+        struct in6_addr ip; /* PEER_IP */
+        char *text;         /* PEER_TEXT */
+    };
+    uint16_t port;
+    uint8_t peer;
+};
+
+_Static_assert(sizeof(struct socket_stream) <= 96, "an idle connection is to be cheap");
+
+static struct socket_stream *of_stream(struct swale__stream *stream)
+{
+    return (struct socket_stream *)stream;
+}
+
+static struct socket_stream *of_channel(struct swale__channel *channel)
+{
+    return (struct socket_stream *)((char *)channel - offsetof(struct socket_stream, channel));
+}
+
+/* ---- What the backend reports ------------------------------------------------------------------------ */
+
+static void received(struct swale__channel *channel, char *data, ptrdiff_t size)
+{
+    struct swale__stream *stream = &of_channel(channel)->stream;
+    if (size > 0)
+        stream->user->on_data(stream->context, data, (size_t)size);
+    else if (size == 0)
+        stream->user->on_end(stream->context);
+    else
+        stream->user->on_fail(stream->context, (int)size);
+}
+
+static void sent(struct swale__channel *channel, ptrdiff_t size)
+{
+    struct swale__stream *stream = &of_channel(channel)->stream;
+    if (size >= 0)
+        stream->user->on_written(stream->context, (size_t)size);
+    else
+        stream->user->on_fail(stream->context, (int)size);
+}
+
+static void released(struct swale__channel *channel)
+{
+    struct socket_stream *self = of_channel(channel);
+    const struct swale_allocator *allocator = self->stream.loop->allocator;
+    if (self->peer == PEER_TEXT)
+        swale__free(allocator, self->text, strlen(self->text) + 1);
+    swale__free(allocator, self, sizeof *self);
+}
+
+static const struct swale__channel_user channel_user = {
+    .received = received,
+    .sent = sent,
+    .released = released,
+};
+
+/* ---- What the user asks for -------------------------------------------------------------------------- */
+
+static void resume_socket(struct swale__stream *stream)
+{
+    struct swale__backend *backend = stream->loop->backend;
+    backend->ops->receive(backend, &of_stream(stream)->channel, true);
+}
+
+static void pause_socket(struct swale__stream *stream)
+{
+    struct swale__backend *backend = stream->loop->backend;
+    backend->ops->receive(backend, &of_stream(stream)->channel, false);
+}
+
+static ptrdiff_t write_socket(struct swale__stream *stream, const struct iovec *parts, int count)
+{
+    struct swale__backend *backend = stream->loop->backend;
+    return backend->ops->send(backend, &of_stream(stream)->channel, parts, count);
+}
+
+static void shutdown_socket(struct swale__stream *stream)
+{
+    struct swale__backend *backend = stream->loop->backend;
+    backend->ops->shutdown(backend, &of_stream(stream)->channel);
+}
+
+static void close_socket(struct swale__stream *stream, bool abort)
+{
+    struct swale__backend *backend = stream->loop->backend;
+    struct swale__channel *channel = &of_stream(stream)->channel;
+    if (abort) {
+        /* Closing then discards what is unsent and resets; unix sockets know no reset, and just end. */
+        struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+        setsockopt(channel->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    }
+    backend->ops->close(backend, channel);
+}
+
+/* Without memory for it the peer has no address, which is better than no connection. */
+static void make_text(struct socket_stream *self)
+{
+    char text[INET6_ADDRSTRLEN];
+    swale__address_format_ip(&self->ip, text);
+    size_t size = strlen(text) + 1;
+    char *copy = swale__alloc(self->stream.loop->allocator, size);
+    if (!copy)
+        return;
+    memcpy(copy, text, size);
+    self->text = copy;
+    self->peer = PEER_TEXT;
+}
+
+static void describe_socket(struct swale__stream *stream, struct swale_peer *peer)
+{
+    struct socket_stream *self = of_stream(stream);
+    *peer = (struct swale_peer){ .port = self->port };
+    if (self->peer == PEER_IP)
+        make_text(self);
+    if (self->peer == PEER_TEXT)
+        peer->address = swale_text(self->text);
+    else if (self->peer == PEER_UNIX)
+        peer->address = swale_text("unix");
+}
+
+static const struct swale__stream_ops socket_ops = {
+    .resume = resume_socket,
+    .pause = pause_socket,
+    .write = write_socket,
+    .shutdown = shutdown_socket,
+    .close = close_socket,
+    .describe = describe_socket,
+};
+
+/* ---- Making one -------------------------------------------------------------------------------------- */
+
+static struct socket_stream *make(struct swale_loop *loop, int fd, const struct swale__address *peer)
+{
+    struct socket_stream *self = swale__alloc_zeroed(loop->allocator, sizeof *self);
+    if (!self)
+        return NULL;
+    self->stream.ops = &socket_ops;
+    self->stream.loop = loop;
+    self->channel.user = &channel_user;
+    self->channel.fd = fd;
+    self->peer = swale__address_ip(peer, &self->ip, &self->port) ? PEER_IP : PEER_UNIX;
+    if (self->peer == PEER_IP) {
+        /* All of a turn leaves in one write; there is nothing that Nagle's algorithm could gather. */
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    return self;
+}
+
+int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, int fd)
+{
+    struct swale__address peer = { .size = sizeof(struct sockaddr_un) };
+    if (getpeername(fd, &peer.any, &peer.size) != 0) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    struct socket_stream *self = make(loop, fd, &peer);
+    int error = -ENOMEM;
+    if (self)
+        error = loop->backend->ops->open(loop->backend, &self->channel);
+    if (error) {
+        close(fd);
+        swale__free(loop->allocator, self, sizeof *self);
+        return error;
+    }
+    *stream = &self->stream;
+    return 0;
+}
+
+int swale__socket_connect(struct swale__stream **stream, struct swale_loop *loop,
+                          const struct swale__address *address)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    struct socket_stream *self = make(loop, fd, address);
+    int error = -ENOMEM;
+    if (self)
+        error = loop->backend->ops->connect(loop->backend, &self->channel, &address->any, address->size);
+    if (error) {
+        close(fd);
+        swale__free(loop->allocator, self, sizeof *self);
+        return error;
+    }
+    *stream = &self->stream;
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* socket.h - a stream over a connected socket, TCP or unix. */
+#ifndef SWALE_IO_SOCKET_H
+#define SWALE_IO_SOCKET_H
+
+#include "io/address.h"
+#include "io/stream.h"
+
+/* The descriptor is the stream's from then on, also on failure, when it is closed. -errno: -ENOTCONN for a
+ * connection that its peer has reset already. */
+int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, int fd);
+
+/* Begins to connect. A failure that is known at once is returned; otherwise the stream takes no bytes until
+ * on_written(0) has come, or on_fail. */
+int swale__socket_connect(struct swale__stream **stream, struct swale_loop *loop,
+                          const struct swale__address *address);
+
+#endif
