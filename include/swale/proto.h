@@ -290,7 +290,7 @@ struct swale_engine_config {
     uint32_t handshake_ms;  /* from swale_engine_init to swale_engine_open, absolute */
     uint32_t ping_after_ms; /* silence before a ping is sent */
     uint32_t gone_after_ms; /* further silence before the peer counts as gone */
-    uint32_t idle_ms;       /* longest time without a message in either direction */
+    uint32_t idle_ms;       /* longest time without a message beginning or ending in either direction */
     uint32_t close_wait_ms; /* from the first close frame until the transport must have ended */
     /* Unpredictable bytes for the masks of a client (RFC 6455 section 10.3); unused by a server. */
     void (*random)(void *context, void *out, size_t size);
@@ -310,7 +310,7 @@ struct swale_engine {
     uint64_t frame_left;   /* payload of the current frame still to come */
     uint64_t message_size; /* payload of the current message so far, announced frames included */
     uint64_t heard_ms;     /* when a byte last came, or the handshake began */
-    uint64_t active_ms;    /* when a message last passed */
+    uint64_t active_ms;    /* when a message last began or ended, or a frame of one was sent */
     uint64_t deadline_ms;  /* of the handshake, of the pong or of the closing, by phase */
     uint32_t fragments;
     struct swale_utf8 utf8;
@@ -363,7 +363,9 @@ SWALE_API void swale_engine_open(struct swale_engine *engine, bool deflate, uint
  * SWALE_CONTROL_MAX + SWALE_HEADER_MAX bytes are left unconsumed (an incomplete header or control frame).
  * It never fails as a call: what the peer did wrong is a FAIL event, after which (as after CLOSE) every
  * further byte is consumed and ignored.
- * An empty PART is given for an empty message and for the end of a message whose last frame is empty. */
+ * An empty PART is given for an empty message and for the end of a message whose last frame is empty.
+ * The events do not depend on how the bytes are cut, but for the places where a message is cut into parts: in text,
+ * what stands before the byte that breaks it is given before the FAIL. */
 SWALE_API size_t swale_engine_receive(struct swale_engine *engine, char *data, size_t size, uint64_t now_ms,
                                       struct swale_event *event);
 
@@ -372,20 +374,22 @@ SWALE_API size_t swale_engine_receive(struct swale_engine *engine, char *data, s
 SWALE_API int swale_engine_text(struct swale_engine *engine, const char *data, size_t size, bool last);
 
 /* Ends the connection for a reason that the engine cannot see by itself (inflation, memory, rate, the
- * application): fills *event as a FAIL whose reply is a close frame with the error's close code. */
+ * application): fills *event as a FAIL whose reply is a close frame with the error's close code and, as its
+ * reason, the error's short name. There is no reply when a close frame was sent before. */
 SWALE_API void swale_engine_fail(struct swale_engine *engine, int error, uint64_t now_ms, struct swale_event *event);
 
 /* Makes the header of the next frame of a message with `size` bytes of payload, which must follow it. The
  * first call of a message fixes kind and compression; `last` ends the message. For a client *mask receives
  * the key with which to mask the payload, for a server it is untouched (and may be NULL).
- * Returns the header's length, SWALE_ERR_CLOSED, or SWALE_ERR_STATE when `kind` is not that of the message
- * being sent, or compression is asked for that was not negotiated. */
+ * Returns the header's length, SWALE_ERR_CLOSED, SWALE_ERR_INVALID for a size over 63 bits, or SWALE_ERR_STATE when
+ * `kind` is not that of the message being sent, compression is asked for that was not negotiated, or the
+ * handshake is not done. */
 SWALE_API int swale_engine_send(struct swale_engine *engine, enum swale_kind kind, bool compressed, bool last,
                                 uint64_t size, uint64_t now_ms, char header[SWALE_HEADER_MAX], unsigned char mask[4]);
 
 /* A complete unmasked frame header for a whole message, apart from any connection: what a message shared by
- * many is encoded with. A connection that sends one must be between messages: swale_engine_sent_whole
- * answers 0 and notes the activity, or SWALE_ERR_CLOSED, or SWALE_ERR_STATE. */
+ * many is encoded with. A connection that sends one must be a server's, and between messages:
+ * swale_engine_sent_whole answers 0 and notes the activity, or SWALE_ERR_CLOSED, or SWALE_ERR_STATE. */
 SWALE_API int swale_frame_header(enum swale_kind kind, bool compressed, uint64_t size, char header[SWALE_HEADER_MAX]);
 SWALE_API int swale_engine_sent_whole(struct swale_engine *engine, uint64_t now_ms);
 
@@ -411,7 +415,10 @@ SWALE_API void swale_engine_alive(struct swale_engine *engine, uint64_t now_ms);
 SWALE_API uint64_t swale_engine_due(const struct swale_engine *engine);
 
 /* What is due now: NONE, with a ping in `reply` when it is time for one, or FAIL with
- * SWALE_ERR_HANDSHAKE_TIMEOUT, _HEARTBEAT, _IDLE or _CLOSE_TIMEOUT. */
+ * SWALE_ERR_HANDSHAKE_TIMEOUT, _HEARTBEAT, _IDLE or _CLOSE_TIMEOUT.
+ * HEARTBEAT comes only when a ping was sent and gone_after_ms have passed since, so that a clock that jumped costs
+ * a ping and no more. While a message is being sent in fragments the ping waits for its end (some peers fail on
+ * control frames between fragments), but at most for another ping_after_ms. */
 SWALE_API void swale_engine_tick(struct swale_engine *engine, uint64_t now_ms, struct swale_event *event);
 
 static inline enum swale_phase swale_engine_phase(const struct swale_engine *engine)
