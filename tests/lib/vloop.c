@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static void check(bool good, const char *what)
 {
@@ -45,6 +46,12 @@ void test_loop_advance(struct test_loop *loop, uint64_t ms)
         loop->now_ms += wait >= 0 && (uint64_t)wait < left ? (uint64_t)wait : left;
         test_loop_settle(loop);
     }
+}
+
+void test_loop_nap(int tries)
+{
+    check(tries < 10000, "waited ten seconds in vain");
+    nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
 void test_loop_done(struct test_loop *loop)

@@ -28,6 +28,14 @@ void test_loop_init(struct test_loop *loop);
 /* Aborts when the loop is not quiet after a million turns. */
 void test_loop_settle(struct test_loop *loop);
 void test_loop_advance(struct test_loop *loop, uint64_t ms);
+
+/* With real sockets on the loop: turns, at this instant, until the condition holds. Aborts when that takes more than
+ * ten seconds of real time. */
+#define TEST_LOOP_UNTIL(loop, condition)                                                                             \
+    for (int test_loop_tries = 0; test_loop_settle(loop), !(condition); test_loop_tries++)                           \
+    test_loop_nap(test_loop_tries)
+void test_loop_nap(int tries);
+
 void test_loop_done(struct test_loop *loop);
 
 #endif

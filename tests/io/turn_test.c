@@ -1,0 +1,241 @@
+#include "test.h"
+
+#include "vloop.h"
+
+#include "io/stream.h"
+#include "io/turn.h"
+
+#include <string.h>
+
+/* ---- Items of work that write down that they ran, and do what they are told ------------------------------- */
+
+static struct test_loop loop;
+static char order[64];
+
+struct item {
+    struct swale__work work;
+    char name;
+    int again; /* so often it queues itself once more */
+    struct item *flush, *end, *next, *forget;
+};
+
+static void run(struct swale__work *work)
+{
+    struct item *item = (struct item *)work;
+    size_t size = strlen(order);
+    assert_true(size + 1 < sizeof order);
+    order[size] = item->name;
+    if (item->again-- > 0)
+        swale__loop_at_flush(loop.loop, work);
+    if (item->flush)
+        swale__loop_at_flush(loop.loop, &item->flush->work);
+    if (item->end)
+        swale__loop_at_end(loop.loop, &item->end->work);
+    if (item->next)
+        swale__loop_at_next(loop.loop, &item->next->work);
+    if (item->forget)
+        swale__loop_forget(loop.loop, &item->forget->work);
+}
+
+static struct item item(char name)
+{
+    return (struct item){ .work.run = run, .name = name };
+}
+
+static void begin(void)
+{
+    memset(order, 0, sizeof order);
+    test_loop_init(&loop);
+}
+
+static void check_turn(const char *expected)
+{
+    memset(order, 0, sizeof order);
+    assert_true(swale_loop_step(loop.loop, -1) >= 0);
+    assert_string_equal(order, expected);
+}
+
+static void fire(struct swale_timer *timer)
+{
+    run(timer->context);
+}
+
+static void run_task(void *argument)
+{
+    run(argument);
+}
+
+static void the_phases_come_in_order(void **state)
+{
+    (void)state;
+    begin();
+    struct item next = item('n'), timed = item('t'), posted = item('p'), flush = item('f'), end = item('e');
+    struct swale_timer timer = { .fire = fire, .context = &timed.work };
+    swale__loop_at_end(loop.loop, &end.work);
+    swale__loop_at_flush(loop.loop, &flush.work);
+    assert_int_equal(swale_loop_post(loop.loop, run_task, &posted.work), 0);
+    swale_timer_start(loop.loop, &timer, 0);
+    swale__loop_at_next(loop.loop, &next.work);
+    check_turn("ntpfe");
+    check_turn("");
+    test_loop_done(&loop);
+}
+
+static void a_queued_item_runs_once(void **state)
+{
+    (void)state;
+    begin();
+    struct item a = item('a'), b = item('b');
+    for (int i = 0; i < 3; i++) {
+        swale__loop_at_flush(loop.loop, &a.work);
+        swale__loop_at_flush(loop.loop, &b.work);
+    }
+    check_turn("ab");
+    test_loop_done(&loop);
+}
+
+static void flushing_goes_on_until_all_is_flushed(void **state)
+{
+    (void)state;
+    begin();
+    struct item a = item('a'), b = item('b'), c = item('c');
+    a.again = 2;
+    a.flush = &b;
+    b.end = &c;
+    swale__loop_at_flush(loop.loop, &a.work);
+    check_turn("aababc"); /* whatever is queued meanwhile goes behind */
+    test_loop_done(&loop);
+}
+
+static void work_for_the_next_turn_waits_for_it(void **state)
+{
+    (void)state;
+    begin();
+    struct item a = item('a'), b = item('b');
+    a.next = &a;
+    b.next = &a;
+    swale__loop_at_next(loop.loop, &b.work);
+    check_turn("b");
+    for (int turn = 0; turn < 3; turn++) {
+        assert_int_equal(swale_loop_wait_ms(loop.loop), 0);
+        check_turn("a");
+    }
+    test_loop_done(&loop); /* dropped */
+}
+
+static void work_queued_at_the_end_does_not_sleep(void **state)
+{
+    (void)state;
+    begin();
+    struct item a = item('a'), b = item('b');
+    a.flush = &b;
+    swale__loop_at_end(loop.loop, &a.work);
+    check_turn("a");
+    assert_int_equal(swale_loop_wait_ms(loop.loop), 0);
+    check_turn("b");
+    test_loop_done(&loop);
+}
+
+static void what_is_forgotten_does_not_run(void **state)
+{
+    (void)state;
+    void (*const queue[])(struct swale_loop *, struct swale__work *) = { swale__loop_at_next, swale__loop_at_flush,
+                                                                         swale__loop_at_end };
+    for (size_t i = 0; i < COUNT_OF(queue); i++) {
+        for (size_t forgotten = 0; forgotten < 3; forgotten++) {
+            begin();
+            struct item items[4] = { item('a'), item('b'), item('c'), item('d') };
+            for (size_t k = 0; k < 3; k++)
+                queue[i](loop.loop, &items[k].work);
+            swale__loop_forget(loop.loop, &items[forgotten].work);
+            swale__loop_forget(loop.loop, &items[forgotten].work); /* does nothing */
+            queue[i](loop.loop, &items[3].work);                   /* the list is whole */
+            check_turn(forgotten == 0 ? "bcd" : forgotten == 1 ? "acd" : "abd");
+            test_loop_done(&loop);
+        }
+    }
+}
+
+static void an_item_may_forget_another_of_the_same_run(void **state)
+{
+    (void)state;
+    begin();
+    struct item items[3] = { item('a'), item('b'), item('c') };
+    items[0].forget = &items[2];
+    for (size_t k = 0; k < 3; k++)
+        swale__loop_at_next(loop.loop, &items[k].work);
+    check_turn("ab");
+    test_loop_done(&loop);
+}
+
+static void the_end_phase_runs_also_when_the_loop_is_freed(void **state)
+{
+    (void)state;
+    begin();
+    struct item flush = item('f'), end = item('e'), more = item('m');
+    end.end = &more;
+    swale__loop_at_flush(loop.loop, &flush.work);
+    swale__loop_at_end(loop.loop, &end.work);
+    test_loop_done(&loop);
+    assert_string_equal(order, "em");
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------------------- */
+
+static void chunks_are_used_again(void **state)
+{
+    (void)state;
+    begin();
+    void *chunks[300];
+    for (size_t i = 0; i < COUNT_OF(chunks); i++) {
+        chunks[i] = swale__loop_chunk(loop.loop);
+        assert_non_null(chunks[i]);
+        memset(chunks[i], 0xaa, SWALE__CHUNK_SIZE);
+    }
+    size_t blocks = loop.memory.blocks;
+    for (size_t i = 0; i < COUNT_OF(chunks); i++)
+        swale__loop_chunk_free(loop.loop, chunks[i]);
+    assert_int_equal(loop.memory.blocks, blocks - 44); /* 256 are kept */
+    uint64_t allocations = loop.memory.allocations;
+    for (size_t i = 0; i < 256; i++)
+        chunks[i] = swale__loop_chunk(loop.loop);
+    assert_int_equal(loop.memory.allocations, allocations);
+    loop.memory.fail_at = allocations + 1;
+    assert_null(swale__loop_chunk(loop.loop));
+    for (size_t i = 0; i < 256; i++)
+        swale__loop_chunk_free(loop.loop, chunks[i]);
+    test_loop_done(&loop);
+}
+
+static void scratch_and_plaintext_are_whole_and_apart(void **state)
+{
+    (void)state;
+    begin();
+    loop.memory.fail_at = loop.memory.allocations + 1;
+    assert_null(swale__loop_plaintext(loop.loop));
+    char *plaintext = swale__loop_plaintext(loop.loop);
+    char *scratch = swale__loop_scratch(loop.loop);
+    memset(plaintext - SWALE__HEADROOM, 1, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
+    memset(scratch, 2, SWALE__SCRATCH_SIZE);
+    assert_int_equal(plaintext[-SWALE__HEADROOM], 1);
+    assert_int_equal(plaintext[SWALE__PLAINTEXT_SIZE - 1], 1);
+    assert_ptr_equal(swale__loop_plaintext(loop.loop), plaintext);
+    test_loop_done(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_phases_come_in_order),
+        cmocka_unit_test(a_queued_item_runs_once),
+        cmocka_unit_test(flushing_goes_on_until_all_is_flushed),
+        cmocka_unit_test(work_for_the_next_turn_waits_for_it),
+        cmocka_unit_test(work_queued_at_the_end_does_not_sleep),
+        cmocka_unit_test(what_is_forgotten_does_not_run),
+        cmocka_unit_test(an_item_may_forget_another_of_the_same_run),
+        cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
+        cmocka_unit_test(chunks_are_used_again),
+        cmocka_unit_test(scratch_and_plaintext_are_whole_and_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
