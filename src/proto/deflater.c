@@ -1,0 +1,189 @@
+/* deflater.c - the sending half of permessage-deflate (RFC 7692 section 7.2.1).
+ *
+ *     deflate ... Z_SYNC_FLUSH -> compressed bytes | 00 00 ff ff
+ *                                  what is sent    | taken off
+ *
+ * Whole messages are compressed by zlib too, not by libdeflate. libdeflate can only end a stream with a BFINAL
+ * block; RFC 7692 section 7.2.3.4 allows that in a message, but receivers in the field do not bear it: the ws
+ * module lost such messages on Node 12 and later (its issue 1669), Boost.Beast and Cap'n Proto fail, and Bun's
+ * client delivered every later message as an empty one. A sync flush is what all of them were tested with. */
+#include "base/memory.h"
+#include "proto/codec.h"
+
+#include <errno.h>
+#include <swale/proto.h>
+
+/* Steps go through a small buffer, for two reasons. The last four bytes of the flush must be taken off, and
+ * which bytes those are is known only when it is complete. And zlib must have more than six bytes of room
+ * whenever it flushes, or it repeats the flush for ever (zlib.h, deflate). */
+enum { BUFFER_SIZE = 1024 };
+
+struct swale_deflater {
+    z_stream stream;
+    const struct swale_allocator *allocator;
+    bool context_takeover;
+    /* Of the message under way: */
+    bool started; /* it has payload */
+    bool flushed; /* the buffer holds its end, without the tail */
+    size_t begin; /* bytes begin..end of the buffer were not given yet */
+    size_t end;
+    char buffer[BUFFER_SIZE];
+};
+
+int swale_deflater_new(struct swale_deflater **deflater, const struct swale_allocator *allocator, int window_bits,
+                       bool context_takeover, int level)
+{
+    if (window_bits < 9 || window_bits > 15 || level < 0 || level > 9)
+        return SWALE_ERR_INVALID;
+    struct swale_deflater *made = swale__alloc_zeroed(allocator, sizeof *made);
+    if (!made)
+        return -ENOMEM;
+    made->allocator = allocator;
+    made->context_takeover = context_takeover;
+    swale__stream_prepare(&made->stream, allocator);
+    /* zlib takes 2^(bits + 2) bytes for the window and 2^(memory + 9) for the rest: both shrink together, from
+     * 256 KiB at 15 bits to 4 KiB at 9. */
+    int memory = window_bits - 7;
+    int zlib_level = level ? level : Z_DEFAULT_COMPRESSION;
+    if (deflateInit2(&made->stream, zlib_level, Z_DEFLATED, -window_bits, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+        swale__free(allocator, made, sizeof *made);
+        return -ENOMEM;
+    }
+    *deflater = made;
+    return 0;
+}
+
+void swale_deflater_free(struct swale_deflater *deflater)
+{
+    if (!deflater)
+        return;
+    deflateEnd(&deflater->stream);
+    swale__free(deflater->allocator, deflater, sizeof *deflater);
+}
+
+static void forget_message(struct swale_deflater *deflater)
+{
+    deflater->started = false;
+    deflater->flushed = false;
+    deflater->begin = 0;
+    deflater->end = 0;
+}
+
+void swale_deflater_reset(struct swale_deflater *deflater)
+{
+    deflateReset(&deflater->stream);
+    forget_message(deflater);
+}
+
+/* A sync flush, or none while there is more input than zlib can count. */
+static int run(struct swale_deflater *deflater, bool last, struct swale_span *in, struct swale__output *out)
+{
+    int flush = last && in->size <= UINT32_MAX ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+    int result = swale__stream_run(&deflater->stream, deflate, flush, in, out);
+    return result == Z_OK || result == Z_BUF_ERROR ? 0 : SWALE_ERR_INTERNAL;
+}
+
+/* Moves what may be given out of the buffer: all but the last four bytes, which may turn out to be the tail. */
+static size_t give(struct swale_deflater *deflater, char *out, size_t capacity)
+{
+    size_t held = deflater->flushed ? 0 : SWALE__TAIL_SIZE;
+    size_t size = deflater->end - deflater->begin;
+    size = size > held ? size - held : 0;
+    size = size < capacity ? size : capacity;
+    if (size > 0)
+        memcpy(out, deflater->buffer + deflater->begin, size);
+    deflater->begin += size;
+    return size;
+}
+
+static int refill(struct swale_deflater *deflater, bool last, struct swale_span *in)
+{
+    deflater->started = deflater->started || in->size > 0;
+    /* zlib has nothing to flush when nothing came, and answers Z_BUF_ERROR. An empty message is one empty stored
+     * block, which does not touch the window (RFC 7692 section 7.2.3.6). */
+    if (!deflater->started) {
+        deflater->buffer[0] = 0x00;
+        deflater->end = 1;
+        deflater->flushed = true;
+        return 0;
+    }
+    size_t left = deflater->end - deflater->begin;
+    memmove(deflater->buffer, deflater->buffer + deflater->begin, left);
+    struct swale__output output = { .data = deflater->buffer, .capacity = BUFFER_SIZE, .size = left };
+    int error = run(deflater, last, in, &output);
+    deflater->begin = 0;
+    deflater->end = output.size;
+    /* Room left over means that the flush is complete. */
+    deflater->flushed = last && in->size == 0 && output.size < BUFFER_SIZE;
+    deflater->end -= deflater->flushed ? SWALE__TAIL_SIZE : 0;
+    return error;
+}
+
+static void finish(struct swale_deflater *deflater)
+{
+    forget_message(deflater);
+    if (!deflater->context_takeover)
+        deflateReset(&deflater->stream);
+}
+
+ptrdiff_t swale_deflater_step(struct swale_deflater *deflater, struct swale_span *in, bool last, char *out,
+                              size_t capacity)
+{
+    size_t written = give(deflater, out, capacity);
+    while (written < capacity && !deflater->flushed && (last || in->size > 0)) {
+        int error = refill(deflater, last, in);
+        if (error)
+            return error;
+        written += give(deflater, out + written, capacity - written);
+    }
+    if (written < capacity && deflater->flushed)
+        finish(deflater);
+    return (ptrdiff_t)written;
+}
+
+/* ---- Whole messages ---- */
+
+/* Compresses straight into the caller's buffer; what runs over goes into `spill`, because the four bytes that
+ * will be taken off need no room. Returns the size with the tail, or SWALE_ERR_TOO_SMALL. */
+static ptrdiff_t compress_whole(struct swale_deflater *deflater, struct swale_span in, char *out, size_t capacity)
+{
+    char spill[16];
+    struct swale__output into = { .data = out, .capacity = capacity };
+    struct swale__output over = { .data = spill, .capacity = sizeof spill };
+    int error = 0;
+    do {
+        error = run(deflater, true, &in, &into);
+    } while (!error && in.size > 0 && into.size < capacity);
+    if (!error && into.size == capacity)
+        error = run(deflater, true, &in, &over);
+    if (error)
+        return error;
+    if (in.size > 0 || over.size == sizeof spill)
+        return SWALE_ERR_TOO_SMALL;
+    return (ptrdiff_t)(into.size + over.size);
+}
+
+ptrdiff_t swale_deflater_whole(struct swale_deflater *deflater, struct swale_span in, char *out, size_t capacity)
+{
+    if (deflater->context_takeover || deflater->started)
+        return SWALE_ERR_STATE;
+    if (capacity == 0)
+        return SWALE_ERR_TOO_SMALL;
+    if (in.size == 0) {
+        out[0] = 0x00;
+        return 1;
+    }
+    ptrdiff_t size = compress_whole(deflater, in, out, capacity);
+    deflateReset(&deflater->stream);
+    if (size < 0)
+        return size;
+    size -= SWALE__TAIL_SIZE;
+    return (size_t)size <= capacity ? size : SWALE_ERR_TOO_SMALL;
+}
+
+/* At worst every byte is a literal of nine bits (fixed codes), or the stored blocks of a small memory cost their
+ * headers; zlib's own deflateBound adds about the same. */
+size_t swale_deflater_bound(size_t size)
+{
+    return size + size / 8 + size / 32 + 64;
+}
