@@ -13,9 +13,10 @@
 #include <errno.h>
 #include <swale/proto.h>
 
-/* Steps go through a small buffer, for two reasons. The last four bytes of the flush must be taken off, and
+/* Output goes through a small buffer, for two reasons. The last four bytes of the flush must be taken off, and
  * which bytes those are is known only when it is complete. And zlib must have more than six bytes of room
- * whenever it flushes, or it repeats the flush for ever (zlib.h, deflate). */
+ * whenever it flushes, or it repeats the flush for ever (zlib.h, deflate). A flush that happens to fill the
+ * buffer is repeated once: five bytes of nothing more. */
 enum { BUFFER_SIZE = 1024 };
 
 struct swale_deflater {
@@ -141,44 +142,20 @@ ptrdiff_t swale_deflater_step(struct swale_deflater *deflater, struct swale_span
     return (ptrdiff_t)written;
 }
 
-/* ---- Whole messages ---- */
-
-/* Compresses straight into the caller's buffer; what runs over goes into `spill`, because the four bytes that
- * will be taken off need no room. Returns the size with the tail, or SWALE_ERR_TOO_SMALL. */
-static ptrdiff_t compress_whole(struct swale_deflater *deflater, struct swale_span in, char *out, size_t capacity)
-{
-    char spill[16];
-    struct swale__output into = { .data = out, .capacity = capacity };
-    struct swale__output over = { .data = spill, .capacity = sizeof spill };
-    int error = 0;
-    do {
-        error = run(deflater, true, &in, &into);
-    } while (!error && in.size > 0 && into.size < capacity);
-    if (!error && into.size == capacity)
-        error = run(deflater, true, &in, &over);
-    if (error)
-        return error;
-    if (in.size > 0 || over.size == sizeof spill)
-        return SWALE_ERR_TOO_SMALL;
-    return (ptrdiff_t)(into.size + over.size);
-}
-
 ptrdiff_t swale_deflater_whole(struct swale_deflater *deflater, struct swale_span in, char *out, size_t capacity)
 {
+    char beyond;
     if (deflater->context_takeover || deflater->started)
         return SWALE_ERR_STATE;
-    if (capacity == 0)
-        return SWALE_ERR_TOO_SMALL;
-    if (in.size == 0) {
-        out[0] = 0x00;
-        return 1;
-    }
-    ptrdiff_t size = compress_whole(deflater, in, out, capacity);
-    deflateReset(&deflater->stream);
-    if (size < 0)
+    ptrdiff_t size = swale_deflater_step(deflater, &in, true, out, capacity);
+    if (size < 0 || (size_t)size < capacity)
         return size;
-    size -= SWALE__TAIL_SIZE;
-    return (size_t)size <= capacity ? size : SWALE_ERR_TOO_SMALL;
+    /* Full: it fits only if there is nothing more. */
+    ptrdiff_t more = swale_deflater_step(deflater, &in, true, &beyond, 1);
+    if (more <= 0)
+        return more < 0 ? more : size;
+    swale_deflater_reset(deflater);
+    return SWALE_ERR_TOO_SMALL;
 }
 
 /* At worst every byte is a literal of nine bits (fixed codes), or the stored blocks of a small memory cost their
