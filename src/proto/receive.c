@@ -110,21 +110,20 @@ static void give_part(const struct call *call, const char *data, size_t size)
 
 /* ---- Inside a data frame ------------------------------------------------------------------------------ */
 
-/* The text breaks within these bytes. What stands before the breaking byte is given out, as it would have been had
- * the bytes come one by one; the rest is masked again and left for the next call, which then begins with that byte
- * and fails. */
-static size_t stop_before_fault(const struct call *call, uint32_t state, char *data, size_t size)
+/* The text breaks within these bytes; `before` is the checker's state in front of them. What stands before the
+ * breaking byte is given out, as it would have been had the bytes come one by one. The rest is masked again and left
+ * for the next call, which fails on it. */
+static size_t stop_before_fault(const struct call *call, uint32_t before, char *data, size_t size)
 {
     struct swale_engine *engine = call->engine;
-    size_t good = swale__utf8_prefix(state, data, size);
+    size_t good = swale__utf8_prefix(before, data, size);
     if (good == size) /* no byte is wrong: the message ends inside a character, with its last byte */
         good--;
     if (good == 0)
         return fail(call, SWALE_ERR_UTF8, size);
     if (engine->config->role == SWALE_SERVER)
         swale_mask(data + good, size - good, engine->mask, engine->mask_offset + good);
-    engine->utf8.state = state;
-    swale__utf8_feed(&engine->utf8.state, data, good);
+    engine->utf8.state = SWALE__UTF8_INVALID;
     give_part(call, data, good);
     return good;
 }

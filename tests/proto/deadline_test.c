@@ -285,6 +285,13 @@ static void a_failure_leaves_time_to_say_so(void **state)
     swale_engine_fail(&engine, SWALE_ERR_INTERNAL, 900, &event);
     assert_true(swale_engine_due(&engine) == 700 + CLOSE_WAIT);
     assert_string_equal(tick(&engine, 700 + CLOSE_WAIT), "close-timeout");
+
+    /* Failing while closing does not begin the wait anew. */
+    char frame[SWALE_CONTROL_MAX];
+    engine = open_at(&config, 0);
+    assert_true(swale_engine_close(&engine, 1000, swale_text(""), 500, frame) > 0);
+    swale_engine_fail(&engine, SWALE_ERR_MESSAGE_RATE, 900, &event);
+    assert_true(swale_engine_due(&engine) == 500 + CLOSE_WAIT);
 }
 
 static void the_end_of_time_is_no_deadline(void **state)
