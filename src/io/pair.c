@@ -165,7 +165,8 @@ static void carry_on(struct end *end)
     for (size_t left = (size_t)moved; left > 0;) {
         struct iovec *part = &end->parts[end->first];
         size_t size = smaller(part->iov_len, left);
-        part->iov_base = (char *)part->iov_base + size;
+        if (size > 0)
+            part->iov_base = (char *)part->iov_base + size;
         part->iov_len -= size;
         left -= size;
         end->first += part->iov_len == 0;
