@@ -1,0 +1,180 @@
+/* A connection's birth, its pauses, and what is known about it. */
+#include "conn/state.h"
+
+/* ---- Blobs ------------------------------------------------------------------------------------------ */
+
+struct swale__blob *swale__blob_new(const struct swale_allocator *allocator, struct swale_span data)
+{
+    struct swale__blob *blob = swale__alloc(allocator, sizeof *blob + data.size);
+    if (!blob)
+        return NULL;
+    blob->start = 0;
+    blob->size = data.size;
+    if (data.data)
+        memcpy(blob->data, data.data, data.size);
+    return blob;
+}
+
+void swale__blob_free(const struct swale_allocator *allocator, struct swale__blob *blob)
+{
+    if (blob)
+        swale__free(allocator, blob, sizeof *blob + blob->size);
+}
+
+/* ---- Making one ------------------------------------------------------------------------------------- */
+
+/* Which side's parameters are ours (RFC 7692 section 7.1). zlib has no raw window of 8 bits: a direction of ours that
+ * is limited to it stays uncompressed, which is always allowed. */
+static struct swale__codec *new_codec(const struct swale__conn_group *group,
+                                      const struct swale_deflate_params *params)
+{
+    struct swale__codec *codec = swale__alloc_zeroed(group->allocator, sizeof *codec);
+    if (!codec)
+        return NULL;
+    bool server = group->config.role == SWALE_SERVER;
+    uint8_t send_bits = server ? params->server_max_window_bits : params->client_max_window_bits;
+    codec->send_bits = send_bits < 9 ? 0 : send_bits;
+    codec->receive_bits = server ? params->client_max_window_bits : params->server_max_window_bits;
+    codec->send_takeover = server ? !params->server_no_context_takeover : !params->client_no_context_takeover;
+    codec->receive_takeover = server ? !params->client_no_context_takeover : !params->server_no_context_takeover;
+    return codec;
+}
+
+/* What of an opening needs memory. */
+static int take_in(struct swale_conn *conn, const struct swale__conn_open *open)
+{
+    struct swale__conn_group *group = conn->group;
+    if (open->subprotocol.size > 0 && !(conn->subprotocol = swale__blob_new(group->allocator, open->subprotocol)))
+        return -ENOMEM;
+    if (open->deflate && !(conn->codec = new_codec(group, &open->deflate_params)))
+        return -ENOMEM;
+    if (open->early.size > 0) {
+        conn->stalled = true;
+        if (swale__conn_keep(conn, open->early.data, open->early.size) < 0)
+            return -ENOMEM;
+    }
+    return swale__outq_append(&conn->out, group->loop, open->answer, swale_span(NULL, 0));
+}
+
+static void set_fields(struct swale_conn *conn, struct swale__conn_group *group, const struct swale__conn_open *open)
+{
+    conn->subscriber.ops = &swale__conn_subscriber_ops;
+    conn->subscriber.loop = group->loop;
+    conn->group = group;
+    conn->stream = open->stream;
+    conn->handler = open->handler;
+    conn->user = open->user;
+    conn->owner = open->owner;
+    swale__list_init(&conn->node);
+    conn->engine = *open->engine;
+    conn->timer.fire = swale__conn_fire;
+    conn->timer.context = conn;
+    conn->work.run = swale__conn_settle;
+    conn->close_code = 1006; /* RFC 6455 section 7.1.5: until a close frame says otherwise */
+    conn->ended = open->ended;
+}
+
+static void enter_group(struct swale_conn *conn)
+{
+    struct swale__conn_group *group = conn->group;
+    conn->subscriber.id = group->next_id++;
+    swale__list_append(&group->live, &conn->node);
+    group->count++;
+    swale__count(&group->counters->open, 1);
+    swale__count(&group->counters->opened, 1);
+}
+
+int swale__conn_new(struct swale_conn **out, struct swale__conn_group *group, const struct swale__conn_open *open)
+{
+    struct swale_conn *conn = swale__alloc_zeroed(group->allocator, sizeof *conn);
+    if (!conn) {
+        swale__stream_close(open->stream, true);
+        return -ENOMEM;
+    }
+    set_fields(conn, group, open);
+    int error = take_in(conn, open);
+    if (error < 0) {
+        swale__conn_destroy(conn);
+        return error;
+    }
+    enter_group(conn);
+    swale__stream_use(conn->stream, &swale__conn_stream_user, conn);
+    if (swale_engine_phase(&conn->engine) == SWALE_HANDSHAKING)
+        swale_engine_open(&conn->engine, open->deflate, swale__conn_now(conn));
+    swale__conn_arm(conn);
+    swale__conn_touch(conn);
+    *out = conn;
+    if (conn->handler->on_open)
+        conn->handler->on_open(conn);
+    return 0;
+}
+
+/* ---- Pausing ---------------------------------------------------------------------------------------- */
+
+void swale_conn_pause(struct swale_conn *conn)
+{
+    conn->app_paused = true;
+    swale__conn_touch(conn);
+}
+
+/* What has arrived is delivered when the connection settles, not from in here. */
+void swale_conn_resume(struct swale_conn *conn)
+{
+    conn->app_paused = false;
+    swale__conn_touch(conn);
+}
+
+/* ---- What is known ---------------------------------------------------------------------------------- */
+
+uint64_t swale_conn_id(const struct swale_conn *conn)
+{
+    return conn->subscriber.id;
+}
+
+void *swale_conn_user(const struct swale_conn *conn)
+{
+    return conn->user;
+}
+
+void swale_conn_set_user(struct swale_conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void *swale__conn_owner(const struct swale_conn *conn)
+{
+    return conn->owner;
+}
+
+struct swale_loop *swale_conn_loop(const struct swale_conn *conn)
+{
+    return conn->subscriber.loop;
+}
+
+struct swale_span swale_conn_subprotocol(const struct swale_conn *conn)
+{
+    return conn->subprotocol ? swale_span(conn->subprotocol->data, conn->subprotocol->size) : swale_span(NULL, 0);
+}
+
+bool swale_conn_deflate(const struct swale_conn *conn)
+{
+    return conn->codec != NULL;
+}
+
+void swale_conn_peer(const struct swale_conn *conn, struct swale_peer *peer)
+{
+    if (conn->stream)
+        swale__stream_describe(conn->stream, peer);
+    else
+        *peer = (struct swale_peer){ .port = 0 };
+}
+
+size_t swale_conn_queued(const struct swale_conn *conn)
+{
+    return conn->out.size;
+}
+
+struct swale_subscriber *swale_conn_subscriber(struct swale_conn *conn)
+{
+    return &conn->subscriber;
+}

@@ -1,0 +1,149 @@
+/* What the connections of one loop share: rules, codecs without context, spare memory, counters. */
+#include "conn/state.h"
+
+/* Above so many messages a second there is no limit; below it, instants times rates fit 64 bits. */
+enum { RATE_MAX = 1 << 20 };
+
+static uint32_t deadline(uint32_t limit)
+{
+    return limit == SWALE_OFF ? 0 : limit;
+}
+
+static struct swale_engine_config config_of(const struct swale__conn_group_options *options)
+{
+    const struct swale_limits *limits = options->limits;
+    return (struct swale_engine_config){
+        .role = options->role,
+        .max_message = limits->max_message,
+        .max_fragments = limits->max_fragments,
+        .handshake_ms = deadline(limits->handshake_ms),
+        .ping_after_ms = deadline(limits->ping_after_ms),
+        .gone_after_ms = deadline(limits->gone_after_ms),
+        .idle_ms = deadline(limits->idle_ms),
+        .close_wait_ms = deadline(limits->close_wait_ms),
+        .random = options->random,
+        .random_context = options->random_context,
+    };
+}
+
+int swale__conn_group_new(struct swale__conn_group **out, const struct swale__conn_group_options *options)
+{
+    struct swale__conn_group *group = swale__alloc_zeroed(options->allocator, sizeof *group);
+    if (!group)
+        return -ENOMEM;
+    group->loop = options->loop;
+    group->allocator = options->allocator;
+    group->counters = options->counters;
+    group->on_gone = options->on_gone;
+    group->on_released = options->on_released;
+    group->context = options->context;
+    group->limits = *options->limits;
+    if (group->limits.max_message_rate > RATE_MAX)
+        group->limits.max_message_rate = SWALE_OFF;
+    group->config = config_of(options);
+    group->next_id = options->first_id != 0 ? options->first_id : 1;
+    swale__list_init(&group->live);
+    swale__list_init(&group->lingering);
+    *out = group;
+    return 0;
+}
+
+static struct swale_conn *conn_of(struct swale__list *node)
+{
+    return SWALE__LIST_OWNER(node, struct swale_conn, node);
+}
+
+/* Every connection takes itself out of the list that it is in. */
+static void destroy_all(struct swale__list *list)
+{
+    while (!swale__list_empty(list)) {
+        struct swale_conn *conn = conn_of(list->next);
+        if (conn->stage < SWALE__LINGERING) {
+            conn->reason = SWALE_ERR_ABORTED;
+            conn->stage = SWALE__FAILED;
+            swale__conn_report(conn);
+        }
+        swale__conn_destroy(conn);
+    }
+}
+
+void swale__conn_group_free(struct swale__conn_group *group)
+{
+    if (!group)
+        return;
+    destroy_all(&group->live);
+    destroy_all(&group->lingering);
+    swale__incoming_free_spares(group);
+    if (group->inflater)
+        swale_inflater_free(group->inflater);
+    for (size_t i = 0; i < sizeof group->deflaters / sizeof *group->deflaters; i++) {
+        if (group->deflaters[i])
+            swale_deflater_free(group->deflaters[i]);
+    }
+    swale__free(group->allocator, group->inflated, SWALE__INFLATE_RUN);
+    swale__free(group->allocator, group, sizeof *group);
+}
+
+const struct swale_engine_config *swale__conn_group_config(const struct swale__conn_group *group)
+{
+    return &group->config;
+}
+
+size_t swale__conn_group_count(const struct swale__conn_group *group)
+{
+    return group->count;
+}
+
+/* Neither of the two calls back, so the lists stay as they are. */
+
+void swale__conn_group_close_all(struct swale__conn_group *group, int reason)
+{
+    int code = swale_error_close_code(reason);
+    for (struct swale__list *node = group->live.next; node != &group->live; node = node->next)
+        swale__conn_begin_close(conn_of(node), code, swale_span(NULL, 0), reason);
+}
+
+void swale__conn_group_abort_all(struct swale__conn_group *group)
+{
+    for (struct swale__list *node = group->live.next; node != &group->live; node = node->next)
+        swale_conn_abort(conn_of(node));
+    for (struct swale__list *node = group->lingering.next; node != &group->lingering; node = node->next)
+        swale_conn_abort(conn_of(node));
+}
+
+/* ---- Shared codecs and buffers ---------------------------------------------------------------------- */
+
+struct swale_deflater *swale__group_deflater(struct swale__conn_group *group, int window_bits)
+{
+    struct swale_deflater **deflater = &group->deflaters[window_bits];
+    if (!*deflater && swale_deflater_new(deflater, group->allocator, window_bits, false, 0) < 0)
+        *deflater = NULL;
+    return *deflater;
+}
+
+/* A window of 15 bits inflates what any smaller one has deflated. */
+struct swale_inflater *swale__group_lease(struct swale__conn_group *group)
+{
+    struct swale_inflater *inflater = group->inflater;
+    group->inflater = NULL;
+    if (!inflater && swale_inflater_new(&inflater, group->allocator, 15, false) < 0)
+        return NULL;
+    return inflater;
+}
+
+void swale__group_return(struct swale__conn_group *group, struct swale_inflater *inflater)
+{
+    if (group->inflater) {
+        swale_inflater_free(inflater);
+        return;
+    }
+    swale_inflater_reset(inflater);
+    group->inflater = inflater;
+}
+
+char *swale__group_inflated(struct swale__conn_group *group)
+{
+    if (!group->inflated)
+        group->inflated = swale__alloc(group->allocator, SWALE__INFLATE_RUN);
+    return group->inflated;
+}

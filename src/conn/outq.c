@@ -1,0 +1,429 @@
+/* The out-queue: see outq.h for its shape.
+ *
+ * Chunks are arenas: `used` only grows, and a chunk is freed when none of its segments lives any more. Only
+ * the queue's newest chunk is added to. The last run can grow in place as long as nothing was placed behind it, also
+ * when a write of its front is in flight: the bytes in flight are not touched. */
+#include "conn/outq.h"
+
+#include "base/memory.h"
+#include "io/turn.h"
+
+#include <swale/proto.h>
+
+#include <errno.h>
+
+struct swale__chunk {
+    uint32_t used; /* bytes from the beginning of the chunk */
+    uint32_t live; /* segments in it */
+};
+
+enum {
+    STARTS_FRAME = 1, /* its first byte is the first of a frame */
+    BEGUN = 2,        /* some of it has left or is in flight */
+    CONTROL = 4       /* a control frame, in SWALE_CONTROL_MAX bytes of its own; not to be extended */
+};
+
+struct swale__segment {
+    struct swale__segment *next;
+    char *data;
+    size_t size;                 /* still to leave */
+    struct swale_shared *shared; /* referred to; NULL for copied bytes */
+    uintptr_t tag;               /* of a shared one */
+    struct swale__chunk *chunk;  /* that this head lies in; NULL: in a block of its own */
+    size_t block_size;
+    unsigned flags;
+};
+
+/* Segments lie at multiples of 8, behind the chunk's own 8 bytes. */
+enum { ALIGNMENT = 8 };
+_Static_assert(sizeof(struct swale__chunk) % ALIGNMENT == 0 && sizeof(struct swale__segment) % ALIGNMENT == 0,
+               "segments are aligned");
+
+/* The most that one segment of a fresh chunk holds. */
+enum { RUN_MAX = SWALE__CHUNK_SIZE - (int)sizeof(struct swale__chunk) - (int)sizeof(struct swale__segment) };
+
+/* What is larger than so many runs gets a block of its own: a message of 16 KiB still goes without allocating. */
+enum { SPLIT_MAX = 5 * RUN_MAX };
+
+/* ---- Segments --------------------------------------------------------------------------------------- */
+
+static size_t chunk_room(const struct swale__chunk *chunk)
+{
+    size_t start = (chunk->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return start + sizeof(struct swale__segment) > SWALE__CHUNK_SIZE
+               ? 0
+               : SWALE__CHUNK_SIZE - start - sizeof(struct swale__segment);
+}
+
+/* Places a segment with `size` bytes behind its head; the chunk has room for it. */
+static struct swale__segment *place(struct swale__chunk *chunk, size_t size)
+{
+    size_t start = (chunk->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    struct swale__segment *segment = (struct swale__segment *)(void *)((char *)chunk + start);
+    *segment = (struct swale__segment){ .data = (char *)(segment + 1), .size = size, .chunk = chunk };
+    chunk->used = (uint32_t)(start + sizeof *segment + size);
+    chunk->live++;
+    return segment;
+}
+
+static struct swale__chunk *new_chunk(struct swale__outq *queue, struct swale_loop *loop)
+{
+    struct swale__chunk *chunk = swale__loop_chunk(loop);
+    if (!chunk)
+        return NULL;
+    *chunk = (struct swale__chunk){ .used = sizeof *chunk };
+    queue->held += SWALE__CHUNK_SIZE;
+    return chunk;
+}
+
+/* A segment in the newest chunk, or in a new one, which then is the newest. */
+static struct swale__segment *new_segment(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    struct swale__chunk *chunk = queue->chunk;
+    if (!chunk || chunk_room(chunk) < size + (size == 0)) {
+        chunk = new_chunk(queue, loop);
+        if (!chunk)
+            return NULL;
+        queue->chunk = chunk;
+    }
+    return place(chunk, size);
+}
+
+static struct swale__segment *new_block(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    if (size > SIZE_MAX - sizeof(struct swale__segment))
+        return NULL;
+    size_t block_size = sizeof(struct swale__segment) + size;
+    struct swale__segment *segment = swale__alloc(swale__loop_allocator(loop), block_size);
+    if (!segment)
+        return NULL;
+    *segment = (struct swale__segment){ .data = (char *)(segment + 1), .size = size, .block_size = block_size };
+    queue->held += block_size;
+    return segment;
+}
+
+static void free_segment(struct swale__outq *queue, struct swale_loop *loop, struct swale__segment *segment)
+{
+    struct swale__chunk *chunk = segment->chunk;
+    if (segment->shared)
+        swale_shared_unref(segment->shared);
+    if (!chunk) {
+        queue->held -= segment->block_size;
+        swale__free(swale__loop_allocator(loop), segment, segment->block_size);
+        return;
+    }
+    if (--chunk->live > 0)
+        return;
+    if (queue->chunk == chunk)
+        queue->chunk = NULL;
+    queue->held -= SWALE__CHUNK_SIZE;
+    swale__loop_chunk_free(loop, chunk);
+}
+
+/* ---- Appending copies ------------------------------------------------------------------------------- */
+
+/* Bytes to be copied: a, and behind it b, masked if there is a mask. */
+struct unit {
+    struct swale_span a, b;
+    const unsigned char *mask;
+};
+
+/* Copies `size` bytes of the unit, from `offset` on. */
+static void copy_unit(const struct unit *unit, size_t offset, char *out, size_t size)
+{
+    if (offset < unit->a.size) {
+        size_t n = unit->a.size - offset < size ? unit->a.size - offset : size;
+        memcpy(out, unit->a.data + offset, n);
+        out += n;
+        offset += n;
+        size -= n;
+    }
+    if (size == 0)
+        return;
+    offset -= unit->a.size;
+    if (unit->mask)
+        swale_mask_copy(out, unit->b.data + offset, size, unit->mask, offset);
+    else
+        memcpy(out, unit->b.data + offset, size);
+}
+
+/* Room for `size` bytes right behind the last run, if it may be extended by so many. */
+static char *extend(struct swale__outq *queue, size_t size)
+{
+    struct swale__segment *tail = queue->tail;
+    struct swale__chunk *chunk = queue->chunk;
+    if (!tail || !chunk || tail->chunk != chunk || tail->shared || (tail->flags & CONTROL))
+        return NULL;
+    char *end = tail->data + tail->size;
+    if (end != (char *)chunk + chunk->used || SWALE__CHUNK_SIZE - chunk->used < size)
+        return NULL;
+    tail->size += size;
+    chunk->used += (uint32_t)size;
+    return end;
+}
+
+static void link_at_tail(struct swale__outq *queue, struct swale__segment *first, struct swale__segment *last)
+{
+    if (queue->tail)
+        queue->tail->next = first;
+    else
+        queue->head = first;
+    queue->tail = last;
+}
+
+/* Several runs, each but the last in a chunk that it fills. */
+static int append_split(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit, size_t size)
+{
+    struct swale__chunk *newest = queue->chunk;
+    struct swale__segment *first = NULL, *last = NULL;
+    for (size_t offset = 0; offset < size;) {
+        size_t n = size - offset < RUN_MAX ? size - offset : RUN_MAX;
+        struct swale__segment *segment = new_segment(queue, loop, n);
+        if (!segment)
+            goto out_of_memory;
+        copy_unit(unit, offset, segment->data, n);
+        if (last)
+            last->next = segment;
+        else
+            first = segment;
+        last = segment;
+        offset += n;
+    }
+    first->flags = STARTS_FRAME;
+    link_at_tail(queue, first, last);
+    return 0;
+out_of_memory:
+    while (first) {
+        struct swale__segment *next = first->next;
+        free_segment(queue, loop, first);
+        first = next;
+    }
+    /* A run may have been placed in the chunk that was the newest: it is freed, but its place is lost. */
+    queue->chunk = newest;
+    return -ENOMEM;
+}
+
+static int append_block(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit, size_t size)
+{
+    struct swale__segment *segment = new_block(queue, loop, size);
+    if (!segment)
+        return -ENOMEM;
+    copy_unit(unit, 0, segment->data, size);
+    segment->flags = STARTS_FRAME;
+    link_at_tail(queue, segment, segment);
+    return 0;
+}
+
+static int append_unit(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit)
+{
+    if (unit->b.size > SIZE_MAX - unit->a.size)
+        return -ENOMEM;
+    size_t size = unit->a.size + unit->b.size;
+    if (size == 0)
+        return 0;
+    char *room = extend(queue, size);
+    int error = 0;
+    if (room)
+        copy_unit(unit, 0, room, size);
+    else if (size <= SPLIT_MAX)
+        error = append_split(queue, loop, unit, size);
+    else
+        error = append_block(queue, loop, unit, size);
+    if (error == 0)
+        queue->size += size;
+    return error;
+}
+
+int swale__outq_append(struct swale__outq *queue, struct swale_loop *loop, struct swale_span a, struct swale_span b)
+{
+    return append_unit(queue, loop, &(struct unit){ .a = a, .b = b });
+}
+
+int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop, struct swale_span header,
+                              struct swale_span payload, const unsigned char mask[4])
+{
+    return append_unit(queue, loop, &(struct unit){ .a = header, .b = payload, .mask = mask });
+}
+
+/* ---- Appending references, dropping ----------------------------------------------------------------- */
+
+int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale_shared *shared,
+                              struct swale_span frame, uintptr_t tag)
+{
+    struct swale__segment *segment = new_segment(queue, loop, 0);
+    if (!segment)
+        return -ENOMEM;
+    segment->data = (char *)(uintptr_t)frame.data; /* never written to */
+    segment->size = frame.size;
+    segment->shared = swale_shared_ref(shared);
+    segment->tag = tag;
+    segment->flags = STARTS_FRAME;
+    link_at_tail(queue, segment, segment);
+    queue->size += frame.size;
+    return 0;
+}
+
+/* Takes the segment behind `previous` (NULL: the head) out of the list, and frees it. */
+static void remove_behind(struct swale__outq *queue, struct swale_loop *loop, struct swale__segment *previous)
+{
+    struct swale__segment *segment = previous ? previous->next : queue->head;
+    if (previous)
+        previous->next = segment->next;
+    else
+        queue->head = segment->next;
+    if (queue->tail == segment)
+        queue->tail = previous;
+    queue->size -= segment->size;
+    free_segment(queue, loop, segment);
+}
+
+size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all)
+{
+    size_t dropped = 0;
+    struct swale__segment *previous = NULL;
+    struct swale__segment *segment = queue->head;
+    while (segment && (all || dropped == 0)) {
+        struct swale__segment *next = segment->next;
+        if (segment->shared && segment->tag == tag && tag != 0 && !(segment->flags & BEGUN)) {
+            remove_behind(queue, loop, previous);
+            dropped++;
+        } else {
+            previous = segment;
+        }
+        segment = next;
+    }
+    return dropped;
+}
+
+/* ---- Control frames that must not wait -------------------------------------------------------------- */
+
+/* The last segment of what has begun to leave, up to the next frame boundary; NULL when nothing has. */
+static struct swale__segment *begun_end(const struct swale__outq *queue)
+{
+    struct swale__segment *previous = NULL;
+    struct swale__segment *segment = queue->head;
+    while (segment && ((segment->flags & BEGUN) || !(segment->flags & STARTS_FRAME))) {
+        previous = segment;
+        segment = segment->next;
+    }
+    return previous;
+}
+
+static void set_control(struct swale__outq *queue, struct swale__segment *segment, struct swale_span frame)
+{
+    queue->size = queue->size - segment->size + frame.size;
+    memcpy(segment->data, frame.data, frame.size);
+    segment->size = frame.size;
+}
+
+int swale__outq_prepend_control(struct swale__outq *queue, struct swale_loop *loop, struct swale_span frame)
+{
+    struct swale__segment *previous = begun_end(queue);
+    struct swale__segment *behind = previous ? previous->next : queue->head;
+    for (struct swale__segment *at = behind; at && (at->flags & CONTROL); at = at->next) {
+        if (at->data[0] == frame.data[0]) {
+            set_control(queue, at, frame);
+            return 0;
+        }
+    }
+    struct swale__segment *segment = new_segment(queue, loop, SWALE_CONTROL_MAX);
+    if (!segment)
+        return -ENOMEM;
+    segment->flags = STARTS_FRAME | CONTROL;
+    segment->size = 0;
+    set_control(queue, segment, frame);
+    segment->next = behind;
+    if (previous)
+        previous->next = segment;
+    else
+        queue->head = segment;
+    if (!behind)
+        queue->tail = segment;
+    return 0;
+}
+
+void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop)
+{
+    struct swale__segment *previous = begun_end(queue);
+    while (previous ? previous->next : queue->head)
+        remove_behind(queue, loop, previous);
+}
+
+/* ---- Leaving ---------------------------------------------------------------------------------------- */
+
+bool swale__outq_ready(const struct swale__outq *queue)
+{
+    return queue->head && !queue->full && queue->in_flight == 0;
+}
+
+static int gather(const struct swale__outq *queue, struct iovec *parts, size_t *total)
+{
+    int count = 0;
+    *total = 0;
+    for (struct swale__segment *at = queue->head; at && count < SWALE__IOV_MAX; at = at->next) {
+        parts[count++] = (struct iovec){ .iov_base = at->data, .iov_len = at->size };
+        *total += at->size;
+    }
+    return count;
+}
+
+static void mark_begun(struct swale__outq *queue, int count)
+{
+    struct swale__segment *segment = queue->head;
+    for (int i = 0; i < count; i++) {
+        segment->flags |= BEGUN;
+        segment = segment->next;
+    }
+}
+
+/* Takes `size` bytes that have left off the front. */
+static void consume(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    while (size > 0 && size >= queue->head->size) {
+        size -= queue->head->size;
+        remove_behind(queue, loop, NULL);
+    }
+    if (size == 0)
+        return;
+    struct swale__segment *head = queue->head;
+    head->data += size;
+    head->size -= size;
+    head->flags |= BEGUN;
+    queue->size -= size;
+}
+
+int swale__outq_flush(struct swale__outq *queue, struct swale__stream *stream, size_t *left)
+{
+    *left = 0;
+    while (swale__outq_ready(queue)) {
+        struct iovec parts[SWALE__IOV_MAX];
+        size_t total;
+        int count = gather(queue, parts, &total);
+        ptrdiff_t n = swale__stream_write(stream, parts, count);
+        if (n == SWALE__IN_FLIGHT) {
+            queue->in_flight = total;
+            mark_begun(queue, count);
+            break;
+        }
+        if (n < 0)
+            return (int)n;
+        consume(queue, stream->loop, (size_t)n);
+        *left += (size_t)n;
+        queue->full = (size_t)n < total;
+    }
+    return queue->head ? 1 : 0;
+}
+
+void swale__outq_written(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    queue->full = false;
+    queue->in_flight -= size;
+    consume(queue, loop, size);
+}
+
+void swale__outq_clear(struct swale__outq *queue, struct swale_loop *loop)
+{
+    while (queue->head)
+        remove_behind(queue, loop, NULL);
+    queue->in_flight = 0;
+}

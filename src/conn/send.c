@@ -1,0 +1,220 @@
+/* send.c - messages to frames to the out-queue, and the limits of the queue.
+ *
+ * While the queue is at or below high water a message of any size is taken, so that whatever may be received can be
+ * echoed; above it, only what stays within max_queue. The memory that the queue itself holds is bounded too, since
+ * short shared messages cost more than their bytes. */
+#include "conn/state.h"
+
+/* ---- Admission -------------------------------------------------------------------------------------- */
+
+static bool fits(const struct swale_conn *conn, size_t size)
+{
+    const struct swale_limits *limits = &conn->group->limits;
+    const struct swale__outq *out = &conn->out;
+    if (out->size == 0)
+        return true;
+    if (out->held / 2 > limits->max_queue)
+        return false;
+    return out->size <= limits->high_water || (size <= limits->max_queue && out->size <= limits->max_queue - size);
+}
+
+/* May a data frame with `size` bytes be queued? A queue that is in the way is written first, if it can be. */
+static int admit(struct swale_conn *conn, size_t size)
+{
+    if (swale__conn_open_now(conn) && !fits(conn, size))
+        swale__conn_flush(conn);
+    if (!swale__conn_open_now(conn))
+        return SWALE_ERR_CLOSED;
+    return fits(conn, size) ? 0 : SWALE_ERR_QUEUE_FULL;
+}
+
+/* Something was queued. 0, or SWALE_FULL. */
+static int queued(struct swale_conn *conn)
+{
+    swale__conn_touch(conn);
+    if (conn->out.size <= conn->group->limits.high_water)
+        return 0;
+    swale__conn_flush(conn);
+    if (conn->out.size <= conn->group->limits.high_water)
+        return 0;
+    conn->auto_paused = true;
+    return SWALE_FULL;
+}
+
+static void count_message(struct swale_conn *conn, size_t size)
+{
+    swale__count(&conn->group->counters->messages_out, 1);
+    swale__count(&conn->group->counters->bytes_out, size);
+}
+
+/* What the application is told, on_drain will take back. */
+static int tell(struct swale_conn *conn, int result)
+{
+    if (result == SWALE_FULL)
+        conn->full_told = true;
+    return result;
+}
+
+static bool is_kind(enum swale_kind kind)
+{
+    return kind == SWALE_TEXT || kind == SWALE_BINARY;
+}
+
+/* ---- Messages --------------------------------------------------------------------------------------- */
+
+struct frame {
+    enum swale_kind kind;
+    bool compressed;
+    bool last;
+    struct swale_span payload;
+};
+
+static int queue_frame(struct swale_conn *conn, const struct frame *frame)
+{
+    char header[SWALE_HEADER_MAX];
+    unsigned char mask[4];
+    struct swale_loop *loop = conn->subscriber.loop;
+    int size = swale_engine_send(&conn->engine, frame->kind, frame->compressed, frame->last, frame->payload.size,
+                                 swale__conn_now(conn), header, mask);
+    if (size < 0)
+        return size;
+    struct swale_span head = swale_span(header, (size_t)size);
+    if (conn->group->config.role == SWALE_SERVER)
+        return swale__outq_append(&conn->out, loop, head, frame->payload);
+    return swale__outq_append_masked(&conn->out, loop, head, frame->payload, mask);
+}
+
+/* With context takeover a message that was compressed and then not queued has spoilt the window. */
+static int queue_compressed(struct swale_conn *conn, struct frame *frame)
+{
+    struct swale__packed packed;
+    if (swale__compress(conn, frame->payload, &packed) == 0)
+        return queue_frame(conn, frame);
+    frame->compressed = true;
+    frame->payload = packed.data;
+    int error = queue_frame(conn, frame);
+    if (error < 0)
+        swale__compress_forget(conn);
+    swale__packed_free(conn->group, &packed);
+    return error;
+}
+
+int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size, unsigned flags)
+{
+    struct frame frame = { .kind = kind, .last = true, .payload = swale_span(data, size) };
+    if (!is_kind(kind) || (!data && size > 0) || (flags & ~(unsigned)SWALE_SEND_PLAIN))
+        return SWALE_ERR_INVALID;
+    int error = admit(conn, size);
+    if (error < 0)
+        return error;
+    if (conn->in_parts)
+        return SWALE_ERR_STATE;
+    if (!(flags & SWALE_SEND_PLAIN) && swale__compress_wanted(conn, size))
+        error = queue_compressed(conn, &frame);
+    else
+        error = queue_frame(conn, &frame);
+    if (error < 0)
+        return error;
+    count_message(conn, size);
+    return tell(conn, queued(conn));
+}
+
+int swale_conn_send(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size)
+{
+    return swale_conn_send_with(conn, kind, data, size, 0);
+}
+
+/* The engine is put back when memory runs out, so that the same part may be tried again. */
+int swale_conn_send_part(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size, bool last)
+{
+    struct frame frame = { .kind = kind, .last = last, .payload = swale_span(data, size) };
+    if (!is_kind(kind) || (!data && size > 0))
+        return SWALE_ERR_INVALID;
+    int error = admit(conn, size);
+    if (error < 0)
+        return error;
+    struct swale_engine before = conn->engine;
+    error = queue_frame(conn, &frame);
+    if (error < 0) {
+        conn->engine = before;
+        return error;
+    }
+    conn->in_parts = !last;
+    swale__count(&conn->group->counters->bytes_out, size);
+    if (last)
+        swale__count(&conn->group->counters->messages_out, 1);
+    swale__conn_arm(conn);
+    return tell(conn, queued(conn));
+}
+
+/* ---- Shared messages -------------------------------------------------------------------------------- */
+
+/* A compressed frame stands for itself, without context. The peer's window takes it in, ours does not know it. */
+static int queue_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
+{
+    struct swale_loop *loop = conn->subscriber.loop;
+    size_t size = swale_shared_payload(shared).size;
+    struct swale_span plain = swale__shared_frame(shared), frame = plain;
+    if (swale__compress_wanted(conn, size))
+        frame = swale__shared_compressed(shared, conn->group, conn->codec->send_bits);
+    int error = swale_engine_sent_whole(&conn->engine, swale__conn_now(conn));
+    if (error < 0)
+        return error;
+    if (tag == 0 && frame.size <= SWALE__SHARED_COPY)
+        error = swale__outq_append(&conn->out, loop, frame, swale_span(NULL, 0));
+    else
+        error = swale__outq_append_shared(&conn->out, loop, shared, frame, tag);
+    if (error == 0 && frame.data != plain.data)
+        swale__compress_forget(conn);
+    return error;
+}
+
+int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
+{
+    struct swale_span payload = swale_shared_payload(shared);
+    if (conn->group->config.role == SWALE_CLIENT)
+        return swale_conn_send(conn, swale_shared_kind(shared), payload.data, payload.size);
+    int error = admit(conn, payload.size);
+    if (error < 0)
+        return error;
+    if (conn->in_parts)
+        return SWALE_ERR_STATE;
+    error = queue_shared(conn, shared, tag);
+    if (error < 0)
+        return error;
+    count_message(conn, payload.size);
+    return queued(conn);
+}
+
+int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared)
+{
+    return tell(conn, swale__conn_send_shared(conn, shared, 0));
+}
+
+/* ---- Control frames --------------------------------------------------------------------------------- */
+
+/* While the queue is short every pong goes out, in order. Above high water it takes the one place in front, and the
+ * latest counts (RFC 6455 section 5.5.3). One for which there is no memory is left out, as if it had come late. */
+void swale__conn_control(struct swale_conn *conn, struct swale_span frame)
+{
+    struct swale_loop *loop = conn->subscriber.loop;
+    if (conn->out.size < conn->group->limits.high_water)
+        swale__outq_append(&conn->out, loop, frame, swale_span(NULL, 0));
+    else
+        swale__outq_prepend_control(&conn->out, loop, frame);
+    swale__conn_touch(conn);
+}
+
+int swale_conn_ping(struct swale_conn *conn, struct swale_span payload)
+{
+    char frame[SWALE_CONTROL_MAX];
+    int error = admit(conn, payload.size);
+    if (error < 0)
+        return error;
+    int size = swale_engine_ping(&conn->engine, payload, frame);
+    if (size < 0)
+        return size;
+    struct swale_span span = swale_span(frame, (size_t)size);
+    error = swale__outq_append(&conn->out, conn->subscriber.loop, span, swale_span(NULL, 0));
+    return error < 0 ? error : tell(conn, queued(conn));
+}

@@ -1,0 +1,308 @@
+/* state.h - what a connection is made of, for the files of this layer.
+ *
+ *     receive.c   stream data -> engine events -> what they mean        settle.c   the turn's end: flush, on_drain,
+ * on_close assembly.c  parts -> a whole message                              end.c      what ends a connection, and
+ * how inflate.c   compressed parts -> parts                             group.c    what connections of a loop share
+ *     send.c      messages -> frames -> out-queue                       conn.c     birth, pause, what is known about
+ * it compress.c  messages -> compressed messages                       shared.c   messages encoded once
+ *
+ * The stages of a connection:
+ *
+ *     LIVE ----both close frames passed----> FINISHING --all is written--+
+ *       |                                        |                       +--> LINGERING --> GONE
+ *       +---failed, aborted, transport ended-----+--> FAILED ------------+
+ *                                                                 on_close
+ *
+ * Callbacks of the application run at two places only: in the receive pump and in settling. What they call back
+ * sets fields and asks for settling; nothing else happens below them, so that any function may be called from any
+ * callback. */
+#ifndef SWALE_CONN_STATE_H
+#define SWALE_CONN_STATE_H
+
+#include "base/list.h"
+#include "base/memory.h"
+#include "conn/conn.h"
+#include "conn/outq.h"
+#include "io/turn.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+/* ---- Bounds that are not worth an option ------------------------------------------------------------ */
+
+enum {
+    /* What an engine leaves of a data frame's header; more can only be a part of a control frame. */
+    SWALE__CARRY = SWALE_HEADER_MAX,
+    /* Inflation goes in runs of so many bytes. */
+    SWALE__INFLATE_RUN = 65536,
+    /* Assembly blocks up to this size are kept for the next message, at most so many. */
+    SWALE__SPARE_SIZE = 65536,
+    SWALE__SPARE_COUNT = 8,
+    /* Shared frames up to this size are copied: cheaper than counting references across threads. */
+    SWALE__SHARED_COPY = 512,
+    /* on_drain and what it sends may take turns so often before the loop goes on. */
+    SWALE__DRAIN_ROUNDS = 4,
+    /* Connections whose transport ends in peace behind on_close: beyond so many, the oldest is dropped. */
+    SWALE__LINGER_COUNT = 1024,
+    /* What one of them may still send. */
+    SWALE__LINGER_BYTES = 4 << 20,
+    /* And for how long, where close_wait_ms is off. */
+    SWALE__LINGER_MS = 5000
+};
+
+/* ---- The group -------------------------------------------------------------------------------------- */
+
+struct swale__incoming;
+
+struct swale__conn_group {
+    struct swale_loop *loop;
+    const struct swale_allocator *allocator;
+    struct swale__conn_counters *counters;
+    void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
+    void (*on_released)(void *context, void *owner);
+    void *context;
+    struct swale_limits limits;
+    struct swale_engine_config config;
+    uint64_t next_id;
+    size_t count;
+    size_t lingering_count;
+    struct swale__list live, lingering; /* the latter in the order of their ends */
+    /* Codecs without context, for whole messages; made when first needed. The inflater is away (NULL) while a
+     * message that came in pieces has it on lease. */
+    struct swale_inflater *inflater;
+    struct swale_deflater *deflaters[16]; /* by window bits */
+    char *inflated;                       /* SWALE__INFLATE_RUN bytes, only in use while one message is delivered */
+    struct swale__incoming *spares;
+    unsigned spare_count;
+};
+
+/* Codecs and buffers of a group; NULL when memory is out. */
+struct swale_deflater *swale__group_deflater(struct swale__conn_group *group, int window_bits);
+struct swale_inflater *swale__group_lease(struct swale__conn_group *group);
+void swale__group_return(struct swale__conn_group *group, struct swale_inflater *inflater);
+char *swale__group_inflated(struct swale__conn_group *group);
+
+/* Counters have one writer: no locked instruction is needed. */
+static inline void swale__count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* ---- The connection --------------------------------------------------------------------------------- */
+
+enum swale__stage {
+    SWALE__LIVE,      /* open, or the closing handshake is under way */
+    SWALE__FINISHING, /* both close frames passed: what is queued leaves, then comes on_close */
+    SWALE__FAILED,    /* it ended for `reason`: on_close comes at the next settling */
+    SWALE__LINGERING, /* on_close has been: what is queued leaves, what still comes is thrown away */
+    SWALE__GONE       /* the stream is closed; the memory goes at the end of the turn */
+};
+
+/* A block of bytes with its own length. */
+struct swale__blob {
+    size_t start; /* of what is not used yet */
+    size_t size;  /* bytes in data */
+    char data[];
+};
+
+/* What permessage-deflate takes in a connection. 0 bits: this direction is never compressed by us. */
+struct swale__codec {
+    uint8_t send_bits, receive_bits;
+    bool send_takeover, receive_takeover;
+    struct swale_deflater *deflater; /* with takeover, from the first message on */
+    struct swale_inflater *inflater;
+};
+
+struct swale_conn {
+    struct swale_subscriber subscriber; /* first: also the place of id and loop */
+    struct swale__conn_group *group;
+    struct swale__stream *stream; /* NULL once closed */
+    const struct swale_handler *handler;
+    void *user;
+    void *owner;
+    struct swale__list node; /* in the group's live or lingering */
+    struct swale_engine engine;
+    struct swale_timer timer;
+    struct swale__work work; /* settling; once GONE, freeing */
+    struct swale__outq out;
+    struct swale__incoming *incoming; /* the message under way, where it needs memory */
+    struct swale__codec *codec;       /* NULL: no permessage-deflate */
+    struct swale__blob *kept;         /* bytes that came and could not be used yet, if more than carry holds */
+    struct swale__blob *subprotocol;
+    struct swale__blob *close_text;
+    uint64_t rate_used; /* messages against max_message_rate: see receive.c */
+    size_t counted;     /* of out.size, in the group's `queued` */
+    size_t thrown_away; /* bytes that came while nothing was wanted */
+    int reason;         /* 0 while there is none */
+    uint16_t close_code;
+    uint8_t stage;
+    uint8_t carry_size;
+    char carry[SWALE__CARRY];
+    bool app_paused : 1;  /* swale_conn_pause */
+    bool auto_paused : 1; /* the out-queue is above high water */
+    bool reading : 1;     /* the stream has been resumed */
+    bool stalled : 1;     /* something that came could have been delivered but for a pause */
+    bool full_told : 1;   /* SWALE_FULL was returned: on_drain is due */
+    bool peer_closed : 1; /* the peer's close frame came */
+    bool close_sent : 1;  /* ours was queued */
+    bool clean : 1;       /* and both passed */
+    bool ended : 1;       /* the peer ended its direction */
+    bool shut : 1;        /* we ended ours */
+    bool dead : 1;        /* the stream failed */
+    bool drop : 1;        /* do not end in peace */
+    bool in_parts : 1;    /* the application is inside a message that it sends in parts */
+};
+
+/* An idle plain connection is to cost at most 1 KiB in all. */
+_Static_assert(sizeof(struct swale_conn) <= 384, "a connection is small");
+
+/* Deliverable: no end in sight in either direction. After swale_conn_close nothing but on_close comes. */
+static inline bool swale__conn_open_now(const struct swale_conn *conn)
+{
+    return conn->stage == SWALE__LIVE && swale_engine_phase(&conn->engine) == SWALE_OPEN;
+}
+
+/* A pause counts only as long as there is something to deliver: while closing, bytes are read to find the peer's
+ * close frame. */
+static inline bool swale__conn_held(const struct swale_conn *conn)
+{
+    return (conn->app_paused || conn->auto_paused) && swale__conn_open_now(conn);
+}
+
+static inline uint64_t swale__conn_now(const struct swale_conn *conn)
+{
+    return swale_loop_now(conn->subscriber.loop);
+}
+
+/* NULL when memory is out. */
+struct swale__blob *swale__blob_new(const struct swale_allocator *allocator, struct swale_span data);
+void swale__blob_free(const struct swale_allocator *allocator, struct swale__blob *blob);
+
+/* ---- settle.c --------------------------------------------------------------------------------------- */
+
+/* Asks for settling in this turn's flush phase. */
+void swale__conn_touch(struct swale_conn *conn);
+void swale__conn_settle(struct swale__work *work);
+
+/* Makes sure that the timer fires no later than the engine is due. */
+void swale__conn_arm(struct swale_conn *conn);
+void swale__conn_fire(struct swale_timer *timer);
+
+/* Writes what the stream takes. Its failure shows in `dead` and the stage. */
+void swale__conn_flush(struct swale_conn *conn);
+
+/* Frees a connection that is in no list of the loop's any more. */
+void swale__conn_destroy(struct swale_conn *conn);
+
+/* ---- end.c ------------------------------------------------------------------------------------------ */
+
+/* The engine's FAIL: its close frame goes at the next frame boundary, what has not begun to leave is dropped. */
+void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event);
+
+/* Ends it for a reason of the table, as swale_conn_fail does. */
+void swale__conn_break(struct swale_conn *conn, int reason);
+
+/* The peer's close frame. */
+void swale__conn_peer_closed(struct swale_conn *conn, const struct swale_event *event);
+
+/* The stream is dead, for this error; or, in order, at its end. */
+void swale__conn_dead(struct swale_conn *conn, int error);
+void swale__conn_end_of_stream(struct swale_conn *conn);
+
+/* Begins the closing handshake for this reason. As swale_conn_close. */
+int swale__conn_begin_close(struct swale_conn *conn, int code, struct swale_span text, int reason);
+
+/* on_close, and the way into LINGERING. */
+void swale__conn_report(struct swale_conn *conn);
+
+/* ---- receive.c, assembly.c, inflate.c --------------------------------------------------------------- */
+
+extern const struct swale__stream_user swale__conn_stream_user;
+
+/* Keeps bytes to be delivered later, behind a stall. -ENOMEM. */
+int swale__conn_keep(struct swale_conn *conn, const char *data, size_t size);
+
+/* Delivers what was kept when nothing holds it back any more. */
+void swale__conn_deliver_kept(struct swale_conn *conn);
+
+/* Hands things to the handler. */
+void swale__deliver_message(struct swale_conn *conn, enum swale_kind kind, struct swale_span data, bool compressed);
+void swale__deliver_part(struct swale_conn *conn, const struct swale_part *part);
+
+/* A message under way. */
+struct swale__incoming {
+    struct swale__incoming *next; /* spare */
+    size_t capacity;
+    size_t size;             /* bytes assembled */
+    uint64_t wire, inflated; /* of a compressed one, so far */
+    struct swale_inflater *inflater;
+    struct swale__blob *pending; /* compressed bytes that wait for the end of a pause */
+    enum swale_kind kind;
+    bool leased;       /* the inflater is the group's */
+    bool begun;        /* a part of it was delivered */
+    bool pending_last; /* behind `pending` the message ends */
+    char data[];
+};
+
+/* Makes conn->incoming; `expected` is how many bytes to have room for. -ENOMEM. */
+int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t expected);
+
+/* Adds to it; `announced` more are said to follow, which is believed only in measure. -ENOMEM. */
+int swale__incoming_add(struct swale_conn *conn, struct swale_span data, uint64_t announced);
+
+/* Frees it, or keeps it as a spare. */
+void swale__incoming_end(struct swale_conn *conn);
+void swale__incoming_free_spares(struct swale__conn_group *group);
+
+void swale__receive_plain(struct swale_conn *conn, const struct swale_event *event);
+void swale__receive_compressed(struct swale_conn *conn, const struct swale_event *event);
+
+/* Goes on with a compressed run that a pause has interrupted. */
+bool swale__inflate_pending(const struct swale_conn *conn);
+void swale__inflate_resume(struct swale_conn *conn);
+
+/* ---- send.c, compress.c, shared.c ------------------------------------------------------------------- */
+
+/* A control frame of the engine's: in order while the queue is short, in front when it is not. */
+void swale__conn_control(struct swale_conn *conn, struct swale_span frame);
+
+/* What the subscriber and swale_conn_send_shared do. */
+int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag);
+
+/* Bytes that are to be given back with swale__packed_free. */
+struct swale__packed {
+    struct swale_span data;
+    char *block; /* NULL: the data lies in the loop's scratch buffer */
+    size_t block_size;
+};
+
+/* Compresses a whole message for this connection. 1 when *packed is to be sent (with context takeover: must be, since
+ * the window has taken it in), 0 when the plain message is to be sent. */
+int swale__compress(struct swale_conn *conn, struct swale_span message, struct swale__packed *packed);
+
+/* The same without a context, and only when it gets smaller. */
+int swale__compress_alone(struct swale__conn_group *group, int window_bits, struct swale_span message,
+                          struct swale__packed *packed);
+void swale__packed_free(struct swale__conn_group *group, struct swale__packed *packed);
+
+/* The peer's window is no longer what our compressor thinks. */
+void swale__compress_forget(struct swale_conn *conn);
+
+/* Should a message of this size be compressed on this connection? */
+bool swale__compress_wanted(const struct swale_conn *conn, size_t size);
+
+/* The frame of a shared message: plain, or compressed for this window (which may turn out plain too). */
+struct swale_span swale__shared_frame(const struct swale_shared *shared);
+struct swale_span swale__shared_compressed(struct swale_shared *shared, struct swale__conn_group *group,
+                                           int window_bits);
+
+/* ---- subscriber.c ----------------------------------------------------------------------------------- */
+
+extern const struct swale_subscriber_ops swale__conn_subscriber_ops;
+
+static inline struct swale_conn *swale__conn_of_subscriber(const struct swale_subscriber *subscriber)
+{
+    return SWALE__LIST_OWNER(subscriber, struct swale_conn, subscriber);
+}
+
+#endif

@@ -1,0 +1,408 @@
+#include "test.h"
+
+#include "conn/outq.h"
+#include "io/turn.h"
+#include "recorder.h"
+#include "vloop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct fixture {
+    struct test_loop loop;
+    struct swale__stream *ends[2];
+    struct recorder far;
+    struct swale__outq queue;
+};
+
+static void on_written(void *context, size_t size)
+{
+    struct fixture *f = context;
+    size_t left;
+    swale__outq_written(&f->queue, f->loop.loop, size);
+    assert_true(swale__outq_flush(&f->queue, f->ends[0], &left) >= 0);
+}
+
+static void on_data(void *context, char *data, size_t size)
+{
+    (void)context;
+    (void)data;
+    (void)size;
+}
+
+static void on_end(void *context)
+{
+    (void)context;
+}
+
+static void on_fail(void *context, int error)
+{
+    (void)context;
+    (void)error;
+}
+
+static void begin(struct fixture *f, size_t capacity, bool in_flight)
+{
+    static const struct swale__stream_user user = { on_data, on_written, on_end, on_fail };
+    *f = (struct fixture){ .queue = { .size = 0 } };
+    test_loop_init(&f->loop);
+    assert_int_equal(swale__pair(f->ends, f->loop.loop,
+                                 &(struct swale__pair_options){ .capacity = capacity, .in_flight = in_flight }),
+                     0);
+    swale__stream_use(f->ends[0], &user, f);
+    recorder_begin(&f->far, f->ends[1]);
+}
+
+static void done(struct fixture *f)
+{
+    swale__stream_close(f->ends[0], false);
+    swale__outq_clear(&f->queue, f->loop.loop);
+    assert_int_equal(f->queue.size, 0);
+    assert_int_equal(f->queue.held, 0);
+    recorder_end(&f->far);
+    test_loop_settle(&f->loop);
+    test_loop_done(&f->loop);
+}
+
+static void append(struct fixture *f, const char *text)
+{
+    assert_int_equal(swale__outq_append(&f->queue, f->loop.loop, swale_text(text), swale_span(NULL, 0)), 0);
+}
+
+static struct swale_shared *share(const char *text)
+{
+    struct swale_shared *shared;
+    assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, text, strlen(text)), 0);
+    return shared;
+}
+
+static void append_shared(struct fixture *f, const char *text, uintptr_t tag)
+{
+    struct swale_shared *shared = share(text);
+    assert_int_equal(swale__outq_append_shared(&f->queue, f->loop.loop, shared, swale_shared_payload(shared), tag),
+                     0);
+    swale_shared_unref(shared);
+}
+
+static int flush(struct fixture *f)
+{
+    size_t left;
+    return swale__outq_flush(&f->queue, f->ends[0], &left);
+}
+
+static void assert_heard(struct fixture *f, const char *text)
+{
+    test_loop_settle(&f->loop);
+    assert_int_equal(f->far.size, strlen(text));
+    if (f->far.size > 0)
+        assert_memory_equal(f->far.heard, text, f->far.size);
+}
+
+static void test_keeps_order(void **state)
+{
+    (void)state;
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        struct fixture f;
+        begin(&f, 0, in_flight);
+        append(&f, "one ");
+        append_shared(&f, "two ", 7);
+        append(&f, "three ");
+        append(&f, "four");
+        assert_int_equal(f.queue.size, 18);
+        assert_int_equal(flush(&f), in_flight ? 1 : 0);
+        assert_heard(&f, "one two three four");
+        assert_int_equal(f.queue.size, 0);
+        done(&f);
+    }
+}
+
+static void test_takes_every_size(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 0,    1,    100,  4000,  4020,  4031,  4032,  4033,  4096,  5000,
+                                    8063, 8064, 8065, 16384, 20159, 20160, 20161, 65536, 65537, 100000 };
+    char *data = malloc(100000);
+    for (size_t i = 0; i < 100000; i++)
+        data[i] = (char)(i * 7 + (i >> 8));
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        for (size_t before = 0; before < 2; before++) {
+            struct fixture f;
+            begin(&f, 1000, i & 1);
+            for (size_t n = 0; n < 100 * before; n++)
+                append(&f, "0123456789012345678901234567890123456789012345678901234567890123456789");
+            size_t start = f.queue.size, head = sizes[i] < 14 ? 0 : 14;
+            assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_span(data, head),
+                                                swale_span(data + head, sizes[i] - head)),
+                             0);
+            append(&f, "end");
+            assert_int_equal(f.queue.size, start + sizes[i] + 3);
+            flush(&f);
+            test_loop_settle(&f.loop);
+            assert_int_equal(f.far.size, start + sizes[i] + 3);
+            if (sizes[i] > 0)
+                assert_memory_equal(f.far.heard + start, data, sizes[i]);
+            done(&f);
+        }
+    }
+    free(data);
+}
+
+static void test_masks_what_it_copies(void **state)
+{
+    (void)state;
+    static const unsigned char mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+    char *plain = malloc(10000), *masked = malloc(10000);
+    for (size_t i = 0; i < 10000; i++) {
+        plain[i] = (char)i;
+        masked[i] = (char)((unsigned char)i ^ mask[i & 3]);
+    }
+    for (size_t size = 0; size <= 10000; size += size < 20 ? 1 : 1247) {
+        struct fixture f;
+        begin(&f, 0, false);
+        append(&f, "x");
+        assert_int_equal(
+            swale__outq_append_masked(&f.queue, f.loop.loop, swale_text("head"), swale_span(plain, size), mask), 0);
+        flush(&f);
+        test_loop_settle(&f.loop);
+        assert_int_equal(f.far.size, 5 + size);
+        assert_memory_equal(f.far.heard, "xhead", 5);
+        assert_memory_equal(f.far.heard + 5, masked, size);
+        done(&f);
+    }
+    free(plain);
+    free(masked);
+}
+
+static void test_warm_queue_does_not_allocate(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 0, false);
+    char *large = calloc(1, 16384);
+    struct swale_shared *shared = share("shared");
+    uint64_t warm = 0;
+    for (int i = 0; i < 100; i++) {
+        warm = i == 2 ? f.loop.memory.allocations : warm;
+        append(&f, "some message");
+        swale__outq_append_shared(&f.queue, f.loop.loop, shared, swale_shared_payload(shared), 1);
+        assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_text("head"), swale_span(large, 16384)), 0);
+        append(&f, "some message");
+        flush(&f);
+        test_loop_settle(&f.loop);
+        assert_int_equal(f.queue.held, 0);
+    }
+    assert_int_equal(f.loop.memory.allocations, warm);
+    swale_shared_unref(shared);
+    free(large);
+    done(&f);
+}
+
+/* Alternating copies and references cost their heads, not a chunk each. */
+static void test_short_pieces_are_cheap(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 0, false);
+    for (int i = 0; i < 1000; i++) {
+        append(&f, "0123456789");
+        append_shared(&f, "0123456789", 1);
+    }
+    assert_int_equal(f.queue.size, 20000);
+    assert_true(f.queue.held < 1000 * 160);
+    done(&f);
+}
+
+static void test_drops_by_tag(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 0, false);
+    append_shared(&f, "a1 ", 1);
+    append_shared(&f, "b1 ", 2);
+    append_shared(&f, "a2 ", 1);
+    append(&f, "copy ");
+    append_shared(&f, "a3 ", 1);
+    append_shared(&f, "none ", 0);
+    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 1, false), 1);
+    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 3, true), 0);
+    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 0, true), 0);
+    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 1, true), 2);
+    append(&f, "end");
+    assert_int_equal(f.queue.size, 16);
+    flush(&f);
+    assert_heard(&f, "b1 copy none end");
+    done(&f);
+}
+
+/* What has begun to leave stays whole. */
+static void test_does_not_drop_what_has_begun(void **state)
+{
+    (void)state;
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        struct fixture f;
+        begin(&f, 4, in_flight);
+        append_shared(&f, "first-", 1);
+        append_shared(&f, "second-", 1);
+        assert_int_equal(flush(&f), 1);
+        append_shared(&f, "third-", 1);
+        /* in flight: both have been given away */
+        assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 1, true), in_flight ? 1 : 2);
+        append(&f, "end");
+        assert_heard(&f, in_flight ? "first-second-end" : "first-end");
+        done(&f);
+    }
+}
+
+static void test_control_goes_in_front(void **state)
+{
+    (void)state;
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        struct fixture f;
+        begin(&f, 3, in_flight);
+        append(&f, "begun ");
+        flush(&f);
+        append_shared(&f, "waiting ", 1);
+        append(&f, "last");
+        assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("pong1 ")), 0);
+        assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("Close ")), 0);
+        size_t size = f.queue.size;
+        for (int i = 0; i < 1000; i++)
+            assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("pong2 ")), 0);
+        assert_int_equal(f.queue.size, size);
+        assert_heard(&f, "begun Close pong2 waiting last");
+        done(&f);
+    }
+}
+
+static void test_control_waits_for_the_end_of_a_split_frame(void **state)
+{
+    (void)state;
+    for (size_t capacity = 10; capacity < 12000; capacity += 1511) {
+        struct fixture f;
+        begin(&f, capacity, false);
+        char *data = calloc(1, 16384);
+        assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_text("h"), swale_span(data, 16384)), 0);
+        append_shared(&f, "next", 1);
+        flush(&f);
+        assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("pong")), 0);
+        test_loop_settle(&f.loop);
+        assert_int_equal(f.far.size, 16385 + 8);
+        assert_memory_equal(f.far.heard + 16385, "pongnext", 8);
+        free(data);
+        done(&f);
+    }
+}
+
+static void test_cut_leaves_what_has_begun(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 3, false);
+    append(&f, "begun");
+    flush(&f);
+    append_shared(&f, "shared", 1);
+    append(&f, "copied");
+    swale__outq_cut(&f.queue, f.loop.loop);
+    append(&f, "!");
+    assert_heard(&f, "begun!");
+    append(&f, "again");
+    swale__outq_cut(&f.queue, f.loop.loop);
+    assert_int_equal(f.queue.size, 0);
+    assert_null(f.queue.head);
+    done(&f);
+}
+
+/* Growing the last run while its front is in flight touches nothing that was given away. */
+static void test_appends_behind_what_is_in_flight(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 5, true);
+    append(&f, "0123456789");
+    assert_int_equal(flush(&f), 1);
+    assert_int_equal(f.queue.in_flight, 10);
+    append(&f, "abc");
+    assert_int_equal(f.queue.in_flight, 10);
+    assert_false(swale__outq_ready(&f.queue));
+    assert_heard(&f, "0123456789abc");
+    done(&f);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    char *large = calloc(1, 100000);
+    for (uint64_t n = 1; n < 12; n++) {
+        struct fixture f;
+        begin(&f, 0, false);
+        append(&f, "warm");
+        f.loop.memory.fail_at = f.loop.memory.allocations + n;
+        static const size_t sizes[] = { 10, 16384, 100000, 9000 };
+        size_t size = 4;
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            int error = swale__outq_append(&f.queue, f.loop.loop, swale_span(large, sizes[i]), swale_span(NULL, 0));
+            assert_true(error == 0 || error == -ENOMEM);
+            size += error == 0 ? sizes[i] : 0;
+            assert_int_equal(f.queue.size, size);
+        }
+        f.loop.memory.fail_at = 0;
+        flush(&f);
+        test_loop_settle(&f.loop);
+        assert_int_equal(f.far.size, size);
+        done(&f);
+    }
+    free(large);
+}
+
+/* A slow reader who is only ever given the latest holds a bounded number of chunks. */
+static void test_replacing_does_not_grow(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 3, false);
+    append(&f, "stuck, because the other end does not read");
+    f.far.stuck = true;
+    swale__stream_pause(f.far.stream);
+    flush(&f);
+    for (int i = 0; i < 10000; i++) {
+        append_shared(&f, "position", 5);
+        assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 5, true), 1);
+        append_shared(&f, "position", 5);
+        swale__outq_drop(&f.queue, f.loop.loop, 5, true);
+        assert_true(f.queue.held <= 2 * SWALE__CHUNK_SIZE);
+    }
+    done(&f);
+}
+
+static void test_reports_a_dead_stream(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 0, false);
+    recorder_close(&f.far, true);
+    append(&f, "lost");
+    assert_int_equal(flush(&f), -ECONNRESET);
+    assert_int_equal(f.queue.size, 4);
+    done(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keeps_order),
+        cmocka_unit_test(test_takes_every_size),
+        cmocka_unit_test(test_masks_what_it_copies),
+        cmocka_unit_test(test_warm_queue_does_not_allocate),
+        cmocka_unit_test(test_short_pieces_are_cheap),
+        cmocka_unit_test(test_drops_by_tag),
+        cmocka_unit_test(test_does_not_drop_what_has_begun),
+        cmocka_unit_test(test_control_goes_in_front),
+        cmocka_unit_test(test_control_waits_for_the_end_of_a_split_frame),
+        cmocka_unit_test(test_cut_leaves_what_has_begun),
+        cmocka_unit_test(test_appends_behind_what_is_in_flight),
+        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_replacing_does_not_grow),
+        cmocka_unit_test(test_reports_a_dead_stream),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

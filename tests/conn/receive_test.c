@@ -1,0 +1,348 @@
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const unsigned char mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+
+/* A script of everything that a client may send, and what the application sees of it. */
+static size_t put_script(char *out)
+{
+    char large[3000];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = (char)('a' + i % 26);
+    n += put_frame(out + n, 0x81, "Hello", 5, mask);
+    n += put_frame(out + n, 0x82, "", 0, mask);
+    n += put_frame(out + n, 0x01, "Hel", 3, mask);
+    n += put_frame(out + n, 0x89, "in between", 10, mask);
+    n += put_frame(out + n, 0x00, "", 0, mask);
+    n += put_frame(out + n, 0x80, "lo again", 8, mask);
+    n += put_frame(out + n, 0x82, large, sizeof large, mask);
+    n += put_frame(out + n, 0x8a, "unasked", 7, mask);
+    n += put_frame(out + n, 0x89, large, 125, mask);
+    n += put_frame(out + n, 0x81, "\xce\xba\xe1\xbd\xb9", 5, mask);
+    n += put_frame(out + n, 0x88,
+                   "\x03\xe8"
+                   "bye",
+                   5, mask);
+    return n;
+}
+
+static const char script_log[] =
+    "open text:Hello bin: ping:in between text:Hello again bin:[3000]d7d7c4ed pong:unasked ping:[125]c8630db0 "
+    "text:\xce\xba\xe1\xbd\xb9 close:peer-closed:1000:clean:bye ";
+
+static void test_every_chunk_size(void **state)
+{
+    (void)state;
+    char script[4096];
+    size_t size = put_script(script);
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        for (size_t chunk = 1; chunk <= size + 1; chunk += chunk < 200 ? 1 : 97) {
+            struct harness h;
+            harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                        .pair = { .chunk = chunk, .in_flight = in_flight } });
+            harness_send(&h, script, size);
+            assert_string_equal(h.server.log, script_log);
+            assert_int_equal(counter(&h.counters[SWALE_SERVER].wire_in), size);
+            assert_int_equal(counter(&h.counters[SWALE_SERVER].messages_in), 5);
+            assert_int_equal(counter(&h.counters[SWALE_SERVER].bytes_in), 5 + 11 + 3000 + 5);
+            harness_done(&h);
+        }
+    }
+}
+
+static void test_every_split(void **state)
+{
+    (void)state;
+    char script[4096];
+    size_t size = put_script(script);
+    for (size_t split = 1; split < size; split += split < 150 || split > size - 400 ? 1 : 61) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true });
+        harness_send(&h, script, split);
+        harness_send(&h, script + split, size - split);
+        assert_string_equal(h.server.log, script_log);
+        harness_done(&h);
+    }
+}
+
+/* A frame's beginning costs no memory; half a control frame costs its size, and nothing stays behind. The first round
+ * warms up what belongs to the group and to the pair. */
+static void test_idle_connection_owns_no_buffer(void **state)
+{
+    (void)state;
+    struct harness h;
+    char ping[200], message[300];
+    char *payload = noise(256);
+    size_t size = put_frame(ping, 0x89, payload, 125, mask);
+    size_t whole = put_frame(message, 0x82, payload, 256, mask), bytes = 0;
+    harness_init(&h, &(struct harness_options){ .raw_client = true });
+    for (int round = 0; round < 2; round++) {
+        harness_send(&h, message, 6);
+        assert_true(round == 0 || h.loop.memory.bytes == bytes);
+        harness_send(&h, message + 6, 2);
+        harness_send(&h, message + 8, whole - 8);
+        harness_send(&h, ping, 100);
+        assert_true(round == 0 || (h.loop.memory.bytes > bytes && h.loop.memory.bytes <= bytes + 124));
+        harness_send(&h, ping + 100, size - 100);
+        assert_true(round == 0 || h.loop.memory.bytes == bytes);
+        bytes = h.loop.memory.bytes;
+    }
+    assert_int_equal(h.server.received, 512);
+    assert_int_equal(h.server.calls[ON_PING], 2);
+    free(payload);
+    harness_done(&h);
+}
+
+/* ---- Pauses ----------------------------------------------------------------------------------------- */
+
+static void pause(struct observer *observer)
+{
+    swale_conn_pause(observer->conn);
+}
+
+/* All of it has arrived in one run; each message is delivered only once the pause behind the last one is over. */
+static void test_pause_holds_back_what_has_arrived(void **state)
+{
+    (void)state;
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                    .act = { [ON_MESSAGE] = pause },
+                                                    .pair = { .in_flight = in_flight } });
+        char script[600], expected[600] = "open ";
+        size_t size = 0, frames = 40;
+        for (size_t i = 0; i < frames; i++) {
+            char text[2] = { (char)('A' + i), 0 };
+            size += put_frame(script + size, 0x81, text, 1, mask);
+        }
+        size += put_frame(script + size, 0x89, "p", 1, mask);
+        harness_send(&h, script, size);
+        for (size_t i = 0; i < frames; i++) {
+            char word[10] = "text:A ";
+            word[5] = (char)('A' + i);
+            strcat(expected, word);
+            assert_string_equal(h.server.log, expected);
+            unsigned calls = h.server.calls[ON_MESSAGE];
+            swale_conn_resume(h.server.conn);
+            assert_int_equal(h.server.calls[ON_MESSAGE], calls); /* never from inside */
+            test_loop_settle(&h.loop);
+        }
+        assert_string_equal(harness_heard(&h), "pong:p ");
+        harness_done(&h);
+    }
+}
+
+static void test_pause_stops_reading(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .pair = { .capacity = 1000 } });
+    swale_conn_pause(h.server.conn);
+    test_loop_settle(&h.loop);
+    char *payload = noise(5000);
+    harness_frame(&h, 0x82, payload, 5000);
+    assert_int_equal(counter(&h.counters[SWALE_SERVER].wire_in), 0);
+    assert_true(h.raw.out_size > 3000);
+    swale_conn_resume(h.server.conn);
+    swale_conn_pause(h.server.conn);
+    swale_conn_resume(h.server.conn);
+    test_loop_settle(&h.loop);
+    assert_int_equal(h.server.received, 5000);
+    free(payload);
+    harness_done(&h);
+}
+
+/* The end of the stream is in line behind what a pause holds back. */
+static void test_end_waits_for_what_was_held_back(void **state)
+{
+    (void)state;
+    struct harness h;
+    char script[100];
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .act = { [ON_MESSAGE] = pause } });
+    size_t size = put_frame(script, 0x81, "one", 3, mask);
+    size += put_frame(script + size, 0x81, "two", 3, mask);
+    harness_send(&h, script, size);
+    recorder_close(&h.raw, false);
+    test_loop_settle(&h.loop);
+    assert_string_equal(h.server.log, "open text:one ");
+    h.server.act[ON_MESSAGE] = NULL;
+    swale_conn_resume(h.server.conn);
+    test_loop_settle(&h.loop);
+    assert_string_equal(h.server.log, "open text:one text:two close:peer-gone:1006: ");
+    harness_done(&h);
+}
+
+static void close_normally(struct observer *observer)
+{
+    assert_int_equal(swale_conn_close(observer->conn, 1000, "enough"), 0);
+}
+
+static void pause_and_close(struct observer *observer)
+{
+    swale_conn_pause(observer->conn);
+    close_normally(observer);
+}
+
+/* What lies behind a pause is thrown away by a close, and the peer's close frame in it is found. */
+static void test_close_looks_behind_a_pause(void **state)
+{
+    (void)state;
+    struct harness h;
+    char script[100];
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .act = { [ON_MESSAGE] = pause_and_close } });
+    size_t size = put_frame(script, 0x81, "one", 3, mask);
+    size += put_frame(script + size, 0x81, "two", 3, mask);
+    size += put_frame(script + size, 0x88, "\x03\xe9", 2, mask);
+    harness_send(&h, script, size);
+    assert_string_equal(h.server.log, "open text:one close:local-closed:1001:clean: ");
+    assert_string_equal(harness_heard(&h), "close:1000:enough ");
+    harness_done(&h);
+}
+
+/* ---- Early bytes ------------------------------------------------------------------------------------ */
+
+static void test_early_bytes_come_after_open(void **state)
+{
+    (void)state;
+    char script[4096];
+    size_t size = put_script(script);
+    for (size_t early = 1; early <= size; early += early < 40 ? 1 : 173) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                    .early = swale_span(script, early),
+                                                    .answer = swale_text("HTTP/1.1 101\r\n\r\n") });
+        if (early < size)
+            harness_send(&h, script + early, size - early);
+        assert_string_equal(h.server.log, script_log);
+        assert_memory_equal(h.raw.heard, "HTTP/1.1 101\r\n\r\n", 16);
+        harness_done(&h);
+    }
+}
+
+static void test_early_bytes_wait_for_a_pause_in_on_open(void **state)
+{
+    (void)state;
+    char script[100];
+    size_t size = put_frame(script, 0x81, "early", 5, mask);
+    struct harness h;
+    harness_init(&h, &(struct harness_options){
+                         .raw_client = true, .early = swale_span(script, size), .act = { [ON_OPEN] = pause } });
+    assert_string_equal(h.server.log, "open ");
+    swale_conn_resume(h.server.conn);
+    test_loop_settle(&h.loop);
+    assert_string_equal(h.server.log, "open text:early ");
+    harness_done(&h);
+}
+
+/* ---- Control frames --------------------------------------------------------------------------------- */
+
+static void test_every_ping_is_answered_in_order(void **state)
+{
+    (void)state;
+    struct harness h;
+    char script[1000], expected[1000] = "";
+    size_t size = 0;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .echo = true });
+    for (char i = 'a'; i < 'k'; i++) {
+        char word[10];
+        size += put_frame(script + size, 0x89, &i, 1, mask);
+        size += put_frame(script + size, 0x81, &i, 1, mask);
+        sprintf(word, "pong:%c ", i);
+        strcat(expected, word);
+        sprintf(word, "text:%c ", i);
+        strcat(expected, word);
+    }
+    harness_send(&h, script, size);
+    assert_string_equal(harness_heard(&h), expected);
+    assert_int_equal(counter(&h.counters[SWALE_SERVER].pings_in), 10);
+    harness_done(&h);
+}
+
+/* Pings without end from a peer that reads nothing: the pongs stay within high water and one more. */
+static void test_ping_flood_unread(void **state)
+{
+    (void)state;
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                    .pair = { .capacity = 4096, .in_flight = in_flight } });
+        swale__stream_pause(h.raw.stream);
+        size_t flood = 4 << 20;
+        char *pings = malloc(flood + 200);
+        char payload[125] = { 0 };
+        size_t size = 0;
+        while (size < flood)
+            size += put_frame(pings + size, 0x89, payload, sizeof payload, mask);
+        harness_send(&h, pings, size);
+        assert_true(h.loop.memory.peak < 1 << 20);
+        assert_true(swale_conn_queued(h.server.conn) <= (64 << 10) + 2 * 131);
+        free(pings);
+        harness_done(&h);
+    }
+}
+
+/* ---- Rate ------------------------------------------------------------------------------------------- */
+
+static void test_message_rate(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .limits = { .max_message_rate = 10 } });
+    for (int second = 0; second < 3; second++) {
+        for (int i = 0; i < 10; i++)
+            harness_frame(&h, 0x81, "x", 1);
+        assert_int_equal(h.server.calls[ON_MESSAGE], 10 * (second + 1));
+        test_loop_advance(&h.loop, 1000);
+    }
+    for (int i = 0; i < 5; i++) {
+        harness_frame(&h, 0x81, "x", 1);
+        test_loop_advance(&h.loop, 100);
+    }
+    assert_int_equal(h.server.calls[ON_CLOSE], 0);
+    for (int i = 0; i < 11; i++)
+        harness_frame(&h, 0x81, "x", 1);
+    assert_int_equal(h.server.close.reason, SWALE_ERR_MESSAGE_RATE);
+    assert_int_equal(h.server.calls[ON_MESSAGE], 45);
+    assert_non_null(strstr(harness_heard(&h), "close:1008:message-rate "));
+    harness_done(&h);
+}
+
+/* A message in fragments is one; control frames do not count. */
+static void test_fragments_and_pings_are_no_messages(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .limits = { .max_message_rate = 1 } });
+    harness_frame(&h, 0x01, "a", 1);
+    for (int i = 0; i < 100; i++) {
+        harness_frame(&h, 0x00, "b", 1);
+        harness_frame(&h, 0x89, "", 0);
+    }
+    harness_frame(&h, 0x80, "c", 1);
+    assert_int_equal(h.server.calls[ON_CLOSE], 0);
+    assert_int_equal(h.server.received, 102);
+    harness_done(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_chunk_size),
+        cmocka_unit_test(test_every_split),
+        cmocka_unit_test(test_idle_connection_owns_no_buffer),
+        cmocka_unit_test(test_pause_holds_back_what_has_arrived),
+        cmocka_unit_test(test_pause_stops_reading),
+        cmocka_unit_test(test_end_waits_for_what_was_held_back),
+        cmocka_unit_test(test_close_looks_behind_a_pause),
+        cmocka_unit_test(test_early_bytes_come_after_open),
+        cmocka_unit_test(test_early_bytes_wait_for_a_pause_in_on_open),
+        cmocka_unit_test(test_every_ping_is_answered_in_order),
+        cmocka_unit_test(test_ping_flood_unread),
+        cmocka_unit_test(test_message_rate),
+        cmocka_unit_test(test_fragments_and_pings_are_no_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
