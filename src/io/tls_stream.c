@@ -292,6 +292,9 @@ static void run_later(struct swale__work *work)
 static void destroy(struct swale__tls_stream *tls)
 {
     const struct swale_allocator *allocator = swale__loop_allocator(tls->base.loop);
+    /* OpenSSL would forget the session of a connection that was merely cut (RFC 5246 section 7.2.1 lets it live). */
+    if (tls->ssl && tls->open && tls->error != SWALE_ERR_TLS)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     swale__tls_out_consume(&tls->out, tls->base.loop, tls->out.size);
     forget_input(tls);

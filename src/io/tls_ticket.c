@@ -50,22 +50,18 @@ static bool key_fits(const struct swale__tls_ticket_key *key, const unsigned cha
            memcmp(key->name, name, sizeof key->name) == 0;
 }
 
-/* Copies out the key of that name: 1 for the one in use, 2 for the one before it, 0 for none. */
+/* Copies out the key of that name. 1, or 0 for none that is good any more. */
 static int opening_key(struct swale__tls_tickets *tickets, const unsigned char *name,
                        struct swale__tls_ticket_key *key)
 {
     int64_t now = seconds_now();
-    int which = 0;
     pthread_mutex_lock(&tickets->mutex);
-    if (key_fits(&tickets->current, name, now)) {
-        *key = tickets->current;
-        which = 1;
-    } else if (key_fits(&tickets->previous, name, now)) {
-        *key = tickets->previous;
-        which = 2;
-    }
+    bool current = key_fits(&tickets->current, name, now);
+    bool previous = key_fits(&tickets->previous, name, now);
+    if (current || previous)
+        *key = current ? tickets->current : tickets->previous;
     pthread_mutex_unlock(&tickets->mutex);
-    return which;
+    return current || previous;
 }
 
 static bool set_mac(EVP_MAC_CTX *mac, struct swale__tls_ticket_key *key)
@@ -77,8 +73,9 @@ static bool set_mac(EVP_MAC_CTX *mac, struct swale__tls_ticket_key *key)
     return EVP_MAC_CTX_set_params(mac, parameters) == 1;
 }
 
-/* OpenSSL's contract: below 0 an error, 0 no such key (a full handshake follows), 1 good, 2 good but make a
- * new ticket. */
+/* OpenSSL's contract: below 0 an error, 0 no such key (a full handshake follows), 1 good, 2 good and make a new
+ * ticket. That is for TLS 1.3, where a client shows each ticket once (RFC 8446 appendix C.4); in TLS 1.2 it keeps
+ * the one it has, whose key outlives the session. */
 static int seal(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                 int sealing)
 {
@@ -93,6 +90,8 @@ static int seal(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX
         }
         good = good && EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.seal, iv, sealing) == 1;
         result = good ? result : -1;
+        if (result == 1 && !sealing && SSL_version(ssl) >= TLS1_3_VERSION)
+            result = 2;
     }
     OPENSSL_cleanse(&key, sizeof key);
     return result;

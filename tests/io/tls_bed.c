@@ -305,3 +305,30 @@ void bed_pattern(char *out, size_t size, unsigned seed)
         out[i] = (char)(state >> 24);
     }
 }
+
+struct swale_peer party_peer(struct party *party)
+{
+    struct swale_peer peer;
+    swale__stream_describe(party->stream, &peer);
+    return peer;
+}
+
+void bed_assert_span(struct swale_span span, const char *text)
+{
+    if (!swale_span_equal(span, swale_text(text)))
+        fail_msg("\"%.*s\" is not \"%s\"", (int)span.size, span.data ? span.data : "", text);
+}
+
+int bed_set_up(void **state)
+{
+    static struct bed bed;
+    bed_begin(&bed);
+    *state = &bed;
+    return 0;
+}
+
+int bed_tear_down(void **state)
+{
+    bed_end(*state);
+    return 0;
+}

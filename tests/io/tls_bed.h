@@ -75,6 +75,14 @@ void party_resume(struct party *party);
 void party_close(struct party *party, bool abort);
 void bed_pattern(char *out, size_t size, unsigned seed);
 
+struct swale_peer party_peer(struct party *party);
+void bed_assert_span(struct swale_span span, const char *text);
+
+/* A test with a bed as its state. */
+int bed_set_up(void **state);
+int bed_tear_down(void **state);
+#define BED_TEST(name) cmocka_unit_test_setup_teardown(name, bed_set_up, bed_tear_down)
+
 /* Files of the bed's directory as certificate options: "server" is server.crt and server.key. */
 struct swale_tls_certificate bed_certificate(struct bed *bed, const char *name);
 

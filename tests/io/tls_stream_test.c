@@ -413,22 +413,6 @@ static void test_idle_memory(void **state)
     bed_disconnect(bed);
 }
 
-static int set_up(void **state)
-{
-    static struct bed bed;
-    bed_begin(&bed);
-    *state = &bed;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    bed_end(*state);
-    return 0;
-}
-
-#define BED_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
