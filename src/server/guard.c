@@ -1,0 +1,160 @@
+#include "server/guard.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <arpa/inet.h>
+
+struct swale__address {
+    unsigned char key[16];
+    uint64_t connections;
+    struct swale__shard *shard;
+};
+
+void swale__guard_init(struct swale__guard *guard, const struct swale_allocator *allocator,
+                       const unsigned char seed[16])
+{
+    guard->allocator = allocator;
+    memcpy(guard->seed, seed, sizeof guard->seed);
+    for (size_t i = 0; i < SWALE__SHARDS; i++) {
+        pthread_mutex_init(&guard->shards[i].lock, NULL);
+        swale__map_init(&guard->shards[i].addresses, allocator, seed);
+    }
+}
+
+void swale__guard_done(struct swale__guard *guard)
+{
+    for (size_t i = 0; i < SWALE__SHARDS; i++) {
+        swale__map_done(&guard->shards[i].addresses);
+        pthread_mutex_destroy(&guard->shards[i].lock);
+    }
+}
+
+/* ---- Addresses -------------------------------------------------------------------------------------- */
+
+/* The 16 bytes that an address counts by: IPv4 as mapped into IPv6 (RFC 4291 section 2.5.5.2), of IPv6 the /64. */
+static bool address_key(struct swale_span address, unsigned char key[16])
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    char text[INET6_ADDRSTRLEN + 1];
+    if (address.size == 0 || address.size >= sizeof text)
+        return false;
+    memcpy(text, address.data, address.size);
+    text[address.size] = '\0';
+    text[strcspn(text, "%")] = '\0'; /* a zone, "fe80::1%eth0" */
+    if (inet_pton(AF_INET, text, key + 12) == 1) {
+        memcpy(key, mapped, sizeof mapped);
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, key) != 1)
+        return false;
+    if (memcmp(key, mapped, sizeof mapped) != 0)
+        memset(key + 8, 0, 8);
+    return true;
+}
+
+/* Finds or makes the entry, and counts one more in it. The shard is locked. */
+static int count_in_shard(struct swale__guard *guard, struct swale__shard *shard, const unsigned char key[16],
+                          struct swale__address **found)
+{
+    struct swale__address *address = swale__map_get(&shard->addresses, swale_span(key, 16));
+    if (!address) {
+        address = swale__alloc_zeroed(guard->allocator, sizeof *address);
+        if (!address)
+            return SWALE_ERR_NO_MEMORY;
+        memcpy(address->key, key, sizeof address->key);
+        address->shard = shard;
+        if (swale__map_put(&shard->addresses, swale_span(address->key, 16), address) != 0) {
+            swale__free(guard->allocator, address, sizeof *address);
+            return SWALE_ERR_NO_MEMORY;
+        }
+    }
+    /* An entry that is new has no connection yet, and the limit is at least one: it is never left at none. */
+    if (address->connections >= guard->max_per_address)
+        return SWALE_ERR_TOO_MANY_FROM_ADDRESS;
+    address->connections++;
+    *found = address;
+    return 0;
+}
+
+static int count_address(struct swale__guard *guard, struct swale_span text, struct swale__address **found)
+{
+    unsigned char key[16];
+    *found = NULL;
+    if (guard->max_per_address == SWALE_UNLIMITED || !address_key(text, key))
+        return 0;
+    /* The high bits, because the shard's table uses the low ones. */
+    struct swale__shard *shard = &guard->shards[swale__hash(guard->seed, swale_span(key, 16)) >> 60];
+    pthread_mutex_lock(&shard->lock);
+    int error = count_in_shard(guard, shard, key, found);
+    pthread_mutex_unlock(&shard->lock);
+    return error;
+}
+
+static void uncount_address(struct swale__guard *guard, struct swale__address *address)
+{
+    if (!address)
+        return;
+    struct swale__shard *shard = address->shard;
+    pthread_mutex_lock(&shard->lock);
+    bool last = --address->connections == 0;
+    if (last)
+        swale__map_remove(&shard->addresses, swale_span(address->key, 16));
+    pthread_mutex_unlock(&shard->lock);
+    if (last)
+        swale__free(guard->allocator, address, sizeof *address);
+}
+
+/* ---- Guests ----------------------------------------------------------------------------------------- */
+
+int swale__guard_enter(struct swale__guard *guard, struct swale_span address, uint64_t now_ms,
+                       struct swale__guest **guest)
+{
+    *guest = NULL;
+    if (atomic_fetch_add(&guard->connections, 1) >= guard->max_connections) {
+        atomic_fetch_sub(&guard->connections, 1);
+        return SWALE_ERR_TOO_MANY_CONNECTIONS;
+    }
+    struct swale__guest *entered = swale__alloc_zeroed(guard->allocator, sizeof *entered);
+    int error = entered ? count_address(guard, address, &entered->address) : SWALE_ERR_NO_MEMORY;
+    if (error) {
+        atomic_fetch_sub(&guard->connections, 1);
+        swale__free(guard->allocator, entered, sizeof *entered);
+        return error;
+    }
+    entered->since_ms = now_ms;
+    *guest = entered;
+    return 0;
+}
+
+void swale__guard_leave(struct swale__guard *guard, struct swale__guest *guest)
+{
+    if (!guest)
+        return;
+    uncount_address(guard, guest->address);
+    swale__free(guard->allocator, guest, sizeof *guest);
+    atomic_fetch_sub(&guard->connections, 1);
+}
+
+/* ---- Origins ---------------------------------------------------------------------------------------- */
+
+static bool origin_listed(struct swale_span origin, const char *const *origins, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(origins[i], "*") == 0 || swale_name_equal(origin, origins[i]))
+            return true;
+    return false;
+}
+
+int swale__origin_check(const struct swale_request *request, const char *const *origins, size_t count)
+{
+    uint32_t next = 0;
+    const struct swale_field *origin = swale_field_find(request->fields, request->field_count, "Origin", &next);
+    if (!origin)
+        return 0;
+    if (swale_field_find(request->fields, request->field_count, "Origin", &next))
+        return SWALE_ERR_ORIGIN;
+    bool good =
+        origins ? origin_listed(origin->value, origins, count) : swale_origin_same_host(origin->value, request->host);
+    return good ? 0 : SWALE_ERR_ORIGIN;
+}
