@@ -284,17 +284,22 @@ static int probe(struct swale__door *door, const struct swale_listen *listen)
     return error;
 }
 
-/* The address for the other workers' sockets: as the first came to be, with its port. */
+/* What the other workers open: the address as it came to be, with its port; for ":0" the port alone, because "[::]"
+ * would be IPv6 only. */
+static const char *resolved(const struct swale__entrance *entrance, const struct swale_listen *listen)
+{
+    const char *address = swale__listener_address(entrance->doors[0].listener);
+    return listen->address[0] == ':' ? strrchr(address, ':') : address;
+}
+
 static int open_shared(struct swale_server *server, struct swale__entrance *entrance,
                        const struct swale_listen *listen)
 {
     int error = probe(&entrance->doors[0], listen);
     if (!error)
         error = swale__door_open(&entrance->doors[0], listen->address, listen->backlog, true);
-    for (size_t i = 1; i < server->worker_count && !error; i++) {
-        const char *resolved = swale__listener_address(entrance->doors[0].listener);
-        error = swale__door_open(&entrance->doors[i], resolved, listen->backlog, true);
-    }
+    for (size_t i = 1; i < server->worker_count && !error; i++)
+        error = swale__door_open(&entrance->doors[i], resolved(entrance, listen), listen->backlog, true);
     return error;
 }
 

@@ -12,8 +12,7 @@ static uint64_t read_clock(void *context)
 static void on_record(void *context, const struct swale_record *record)
 {
     struct bed *bed = context;
-    assert_true(bed->record_count < BED_RECORDS);
-    struct bed_record *kept = &bed->records[bed->record_count++];
+    struct bed_record *kept = &bed->records[bed->record_count++ % BED_RECORDS];
     *kept = (struct bed_record){ record->kind, record->reason, record->status, record->code, "" };
     snprintf(kept->text, sizeof kept->text, "%.*s", (int)record->text.size,
              record->text.data ? record->text.data : "");
@@ -71,9 +70,10 @@ uint64_t bed_closed(struct bed *bed, int reason)
 
 const struct bed_record *bed_last(const struct bed *bed, enum swale_record_kind kind)
 {
-    for (size_t i = bed->record_count; i > 0; i--)
-        if (bed->records[i - 1].kind == kind)
-            return &bed->records[i - 1];
+    size_t oldest = bed->record_count > BED_RECORDS ? bed->record_count - BED_RECORDS : 0;
+    for (size_t i = bed->record_count; i > oldest; i--)
+        if (bed->records[(i - 1) % BED_RECORDS].kind == kind)
+            return &bed->records[(i - 1) % BED_RECORDS];
     return NULL;
 }
 
@@ -137,8 +137,10 @@ void peer_send(struct peer *peer, const void *data, size_t size)
     for (size_t sent = 0; sent < size && !peer->failed;) {
         struct iovec part = { .iov_base = (char *)(uintptr_t)data + sent, .iov_len = size - sent };
         ptrdiff_t written = swale__stream_write(peer->stream, &part, 1);
-        if (written < 0)
+        if (written < 0) {
+            peer->failed = (int)written;
             return;
+        }
         sent += (size_t)written;
         if (sent < size)
             test_loop_settle(&peer->bed->loop);

@@ -30,7 +30,7 @@ struct bed {
     struct test_loop loop;
     struct swale_server *server;
     struct bed_record records[BED_RECORDS];
-    size_t record_count;
+    size_t record_count; /* ever; the newest BED_RECORDS are kept, in a ring */
     struct peer *peers;
     size_t chunk, capacity; /* of pairs to come; 0: the pair's defaults */
 };
