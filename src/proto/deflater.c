@@ -20,7 +20,7 @@
 enum { BUFFER_SIZE = 1024 };
 
 /* Messages are short and wanted at once. Measured on JSON of 1 to 64 KiB: level 2 is as fast as level 1, level 6
- * takes 1.4 to 3.5 times as long to save a tenth of the result. */
+ * takes 1.4 to 3.5 times as long and saves 6 to 14 % of the result. */
 enum { DEFAULT_LEVEL = 2 };
 
 struct swale_deflater {

@@ -131,10 +131,12 @@ static inline void heads_done(struct heads_held *held)
     free(held);
 }
 
-#define assert_span_equal(span, text)                                                                                \
-    do {                                                                                                             \
-        assert_int_equal((span).size, strlen(text));                                                                 \
-        assert_memory_equal((span).size ? (span).data : "", text, strlen(text));                                     \
-    } while (0)
+#define assert_span_equal(span, text) heads_assert_span((span), (text), __FILE__, __LINE__)
+
+static inline void heads_assert_span(struct swale_span span, const char *text, const char *file, int line)
+{
+    _assert_int_equal(span.size, strlen(text), file, line);
+    _assert_memory_equal(span.size ? span.data : "", text, span.size, file, line);
+}
 
 #endif
