@@ -56,6 +56,7 @@ void *swale__map_get(const struct swale__map *map, struct swale_span key)
     return find_slot(map, key, swale__hash(map->seed, key))->value;
 }
 
+/* For a key that is not in the table yet; there must be an empty slot. */
 static void place(struct swale__map_slot *slots, size_t mask, const struct swale__map_slot *entry)
 {
     size_t i = entry->hash & mask;
@@ -85,18 +86,19 @@ int swale__map_put(struct swale__map *map, struct swale_span key, void *value)
 {
     assert(value);
     struct swale__map_slot entry = { swale__hash(map->seed, key), key, value };
-    struct swale__map_slot *slot = map->capacity > 0 ? find_slot(map, key, entry.hash) : NULL;
-    if (slot && slot->value) {
-        *slot = entry;
-        return 0;
+    if (map->capacity > 0) {
+        struct swale__map_slot *slot = find_slot(map, key, entry.hash);
+        if (slot->value) {
+            *slot = entry;
+            return 0;
+        }
     }
     if (map->count >= map->capacity / 4 * 3) {
         int error = grow(map);
         if (error < 0)
             return error;
-        slot = find_slot(map, key, entry.hash);
     }
-    *slot = entry;
+    place(map->slots, map->capacity - 1, &entry);
     map->count++;
     return 0;
 }

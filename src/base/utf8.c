@@ -100,7 +100,7 @@ static size_t ascii_run(const char *data, size_t size)
 
 /* ---- Runs ------------------------------------------------------------------------------------------- */
 
-/* The automaton, with a look for ASCII whenever some bytes were walked and none is pending. */
+/* The automaton, a stride at a time; after a stride that ended between characters, a look for more ASCII. */
 static uint32_t check_run(const char *data, size_t size)
 {
     enum { STRIDE = 24 };

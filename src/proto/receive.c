@@ -26,7 +26,7 @@ struct call {
     struct swale_event *event;
 };
 
-/* Every state consumes all that is left when the connection fails. */
+/* Returns `size`, as consumed: what follows is ignored by swale_engine_receive. */
 static size_t fail(const struct call *call, int error, size_t size)
 {
     swale_engine_fail(call->engine, error, call->now_ms, call->event);
