@@ -58,14 +58,18 @@ SWALE_API void swale_hub_free(struct swale_hub *hub);
  * published from another thread. SWALE_ERR_STATE when it has one there, SWALE_ERR_TOO_MANY beyond 256, -ENOMEM. */
 SWALE_API int swale_hub_attach(struct swale_hub *hub, struct swale_loop *loop);
 
+/* 0, or SWALE_ERR_TOPIC for a name that is empty, too long or not UTF-8, or that holds a control character. Any
+ * thread: an upgrade hook can refuse what could not be joined. */
+SWALE_API int swale_hub_check(const struct swale_hub *hub, struct swale_span topic);
+
 /* Sets the policy of a topic, from now on, whether it exists yet or not; a backlog of 0 means the hub's. Any
  * thread. SWALE_ERR_TOPIC, SWALE_ERR_INVALID, -ENOMEM. */
 SWALE_API int swale_hub_configure(struct swale_hub *hub, struct swale_span topic, enum swale_slow_policy policy,
                                   uint64_t backlog);
 
-/* On the subscriber's loop. 0, 1 when it had joined already (leave: had not), SWALE_ERR_TOPIC for a name that is
- * empty, too long or not UTF-8, or that holds a control character; SWALE_ERR_TOO_MANY; SWALE_ERR_STATE when its loop
- * is not attached or it has joined topics of another hub (it may have one hub only); -ENOMEM. */
+/* On the subscriber's loop. 0, 1 when it had joined already (leave: had not), SWALE_ERR_TOPIC (see swale_hub_check);
+ * SWALE_ERR_TOO_MANY; SWALE_ERR_STATE when its loop is not attached or it has joined topics of another hub (it may
+ * have one hub only); -ENOMEM. */
 SWALE_API int swale_hub_join(struct swale_hub *hub, struct swale_span topic, struct swale_subscriber *subscriber);
 SWALE_API int swale_hub_leave(struct swale_hub *hub, struct swale_span topic, struct swale_subscriber *subscriber);
 SWALE_API void swale_hub_leave_all(struct swale_hub *hub, struct swale_subscriber *subscriber);

@@ -89,7 +89,7 @@ int swale_hub_attach(struct swale_hub *hub, struct swale_loop *loop)
 int swale_hub_configure(struct swale_hub *hub, struct swale_span topic, enum swale_slow_policy policy,
                         uint64_t backlog)
 {
-    int error = swale__topic_check(hub, topic);
+    int error = swale_hub_check(hub, topic);
     if (error < 0)
         return error;
     if (!policy_known(policy))
@@ -151,7 +151,7 @@ static int spread(struct swale_hub *hub, const struct swale_publish *publish, st
 
 int swale_hub_publish(struct swale_hub *hub, const struct swale_publish *publish)
 {
-    int error = swale__topic_check(hub, publish->topic);
+    int error = swale_hub_check(hub, publish->topic);
     if (error < 0)
         return error;
     struct swale_shared *message;

@@ -122,9 +122,6 @@ static inline void swale__count(_Atomic uint64_t *counter, uint64_t more)
 
 /* ---- registry.c: topics by name --------------------------------------------------------------------- */
 
-/* 0, or SWALE_ERR_TOPIC. */
-int swale__topic_check(const struct swale_hub *hub, struct swale_span name);
-
 /* 0 or -ENOMEM. */
 int swale__topic_configure(struct swale_hub *hub, struct swale_span name, enum swale_slow_policy policy,
                            uint64_t backlog);

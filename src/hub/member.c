@@ -156,7 +156,7 @@ static int join(struct swale__membership *membership, struct swale_span topic)
 
 int swale_hub_join(struct swale_hub *hub, struct swale_span topic, struct swale_subscriber *subscriber)
 {
-    int error = swale__topic_check(hub, topic);
+    int error = swale_hub_check(hub, topic);
     if (error < 0)
         return error;
     struct swale__shard *shard = swale__shard_of(hub, subscriber->loop);
@@ -174,7 +174,7 @@ int swale_hub_join(struct swale_hub *hub, struct swale_span topic, struct swale_
 
 int swale_hub_leave(struct swale_hub *hub, struct swale_span topic, struct swale_subscriber *subscriber)
 {
-    int error = swale__topic_check(hub, topic);
+    int error = swale_hub_check(hub, topic);
     if (error < 0)
         return error;
     if (!swale__shard_of(hub, subscriber->loop) || !may_have(subscriber, hub))

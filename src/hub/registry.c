@@ -28,7 +28,7 @@ static bool is_text(struct swale_span name)
     return swale__utf8_feed(&state, name.data, name.size) && state == SWALE__UTF8_BOUNDARY;
 }
 
-int swale__topic_check(const struct swale_hub *hub, struct swale_span name)
+int swale_hub_check(const struct swale_hub *hub, struct swale_span name)
 {
     if (name.size == 0 || name.size > hub->options.max_topic_name)
         return SWALE_ERR_TOPIC;
