@@ -38,6 +38,7 @@ struct swale_loop {
     atomic_bool stopping;
 
     struct swale__works next, running, flush, end;
+    struct swale__list leftovers;
     struct swale__wheel wheel;
 
     void *free_chunks; /* each begins with a pointer to the next */

@@ -159,6 +159,7 @@ struct swale__tls_stream {
     struct swale__work later; /* begins a client's handshake; goes on behind a pause */
     struct swale__work destroy;
     struct swale_timer linger;
+    struct swale__leftover leftover;
     struct swale__tls_identity *identity; /* NULL until it is asked for */
     const char *reason;                   /* why TLS failed; static, or `reason_block` */
     char *reason_block;

@@ -316,6 +316,7 @@ static void run_destroy(struct swale__work *work)
 static void finish(struct swale__tls_stream *tls, bool abort)
 {
     swale_timer_stop(tls->base.loop, &tls->linger);
+    swale__list_remove(&tls->leftover.node);
     swale__loop_forget(tls->base.loop, &tls->later);
     swale__stream_close(tls->lower, abort);
     swale__loop_at_end(tls->base.loop, &tls->destroy);
@@ -324,6 +325,19 @@ static void finish(struct swale__tls_stream *tls, bool abort)
 static void give_up_lingering(struct swale_timer *timer)
 {
     finish(timer->context, true);
+}
+
+static void drop_lingering(struct swale__leftover *leftover)
+{
+    finish((struct swale__tls_stream *)((char *)leftover - offsetof(struct swale__tls_stream, leftover)), true);
+}
+
+static void linger(struct swale__tls_stream *tls)
+{
+    struct swale_loop *loop = tls->base.loop;
+    steer_lower(tls);
+    swale__loop_leave(loop, &tls->leftover);
+    swale_timer_start(loop, &tls->linger, swale_loop_now(loop) + SWALE__TLS_LINGER_MS);
 }
 
 /* A closed stream goes as soon as what was written has left, or cannot leave any more. */
@@ -431,12 +445,10 @@ static void close_tls(struct swale__stream *stream, bool abort)
         queue_close_notify(tls);
         swale__tls_flush(tls);
     }
-    if (abort || tls->lower_dead || tls->out.size == 0) {
+    if (abort || tls->lower_dead || tls->out.size == 0)
         finish(tls, abort);
-        return;
-    }
-    steer_lower(tls);
-    swale_timer_start(stream->loop, &tls->linger, swale_loop_now(stream->loop) + SWALE__TLS_LINGER_MS);
+    else
+        linger(tls);
 }
 
 static void describe_tls(struct swale__stream *stream, struct swale_peer *peer)
@@ -522,6 +534,8 @@ int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, 
     tls->destroy.run = run_destroy;
     tls->linger.fire = give_up_lingering;
     tls->linger.context = tls;
+    tls->leftover.drop = drop_lingering;
+    swale__list_init(&tls->leftover.node);
     tls->paused = true;
     ERR_clear_error();
     int error = set_up(tls, side, server_name);

@@ -21,6 +21,7 @@ void swale__turn_init(struct swale_loop *loop)
     init_works(&loop->running);
     init_works(&loop->flush);
     init_works(&loop->end);
+    swale__list_init(&loop->leftovers);
 }
 
 static void push(struct swale__works *works, struct swale__work *work)
@@ -110,6 +111,20 @@ void swale__turn_finish(struct swale_loop *loop)
     run_all(&loop->end);
 }
 
+void swale__loop_leave(struct swale_loop *loop, struct swale__leftover *leftover)
+{
+    swale__list_append(&loop->leftovers, &leftover->node);
+}
+
+static void drop_leftovers(struct swale_loop *loop)
+{
+    struct swale__list *node;
+    while ((node = swale__list_pop(&loop->leftovers))) {
+        struct swale__leftover *leftover = SWALE__LIST_OWNER(node, struct swale__leftover, node);
+        leftover->drop(leftover);
+    }
+}
+
 void *swale__loop_chunk(struct swale_loop *loop)
 {
     void *chunk = loop->free_chunks;
@@ -147,6 +162,7 @@ char *swale__loop_plaintext(struct swale_loop *loop)
 
 void swale__turn_free(struct swale_loop *loop)
 {
+    drop_leftovers(loop);
     run_all(&loop->end);
     while (loop->free_chunks)
         swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);

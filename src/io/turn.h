@@ -9,6 +9,8 @@
 #ifndef SWALE_IO_TURN_H
 #define SWALE_IO_TURN_H
 
+#include "base/list.h"
+
 #include <swale/loop.h>
 
 /* Intrusive; zero it before its first use. It is in one list at most: queueing one that is queued already does
@@ -45,6 +47,14 @@ void swale__loop_ring(struct swale_loop *loop, struct swale__bell *bell);
 bool swale__loop_here(const struct swale_loop *loop);
 
 const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loop);
+
+/* What lives on behind its user's close (a TLS stream that still has something to send), until it is done or the loop
+ * is freed, which drops it. Leave one behind, and take it out again with swale__list_remove. Intrusive. */
+struct swale__leftover {
+    struct swale__list node;
+    void (*drop)(struct swale__leftover *leftover);
+};
+void swale__loop_leave(struct swale_loop *loop, struct swale__leftover *leftover);
 
 /* Chunks for out-queues: SWALE__CHUNK_SIZE bytes from a pool that keeps a bounded number of free ones.
  * NULL when memory is out. */

@@ -280,11 +280,16 @@ void bed_run(struct bed *bed)
     } while (swale_loop_wait_ms(bed->loop) == 0);
 }
 
-void bed_disconnect(struct bed *bed)
+void bed_abandon(struct bed *bed)
 {
     bed->memory.fail_at = 0;
     party_end(&bed->server);
     party_end(&bed->client);
+}
+
+void bed_disconnect(struct bed *bed)
+{
+    bed_abandon(bed);
     bed_run(bed);
     bed_turns(bed, 1);
     assert_int_equal(ERR_peek_error(), 0);

@@ -62,6 +62,7 @@ int bed_connect(struct bed *bed);
 /* The server's end is TLS, the client's is the bare lower stream. */
 int bed_connect_raw(struct bed *bed);
 void bed_disconnect(struct bed *bed);
+void bed_abandon(struct bed *bed); /* closes both ends, and takes no turn */
 void bed_run(struct bed *bed);
 void bed_turns(struct bed *bed, int count);
 

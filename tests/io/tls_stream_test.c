@@ -304,6 +304,20 @@ static void test_lingering_ends(void **state)
     bed_disconnect(bed);
 }
 
+/* ... and not longer than the loop. */
+static void test_loop_outlasts_lingering(void **state)
+{
+    struct bed *bed = *state;
+    char data[60000] = { 0 };
+    bed->pair = (struct swale__pair_options){ .capacity = 500 };
+    bed_contexts(bed, NULL, NULL);
+    assert_true(bed_shake(bed));
+    swale__stream_pause(bed->server.stream);
+    party_send(&bed->client, data, sizeof data);
+    party_close(&bed->client, false);
+    bed_abandon(bed); /* so that bed_end frees the loop under a lingering stream, and counts the blocks */
+}
+
 /* A user may close its stream from within any callback. */
 static void test_close_from_within(void **state)
 {
@@ -429,6 +443,7 @@ int main(void)
         BED_TEST(test_half_close),
         BED_TEST(test_close_lingers),
         BED_TEST(test_lingering_ends),
+        BED_TEST(test_loop_outlasts_lingering),
         BED_TEST(test_close_from_within),
         BED_TEST(test_lower_reset),
         BED_TEST(test_truncation),
