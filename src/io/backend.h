@@ -75,7 +75,8 @@ struct swale__backend_ops {
                       int count);
     /* FIN behind what was sent. */
     void (*shutdown)(struct swale__backend *backend, struct swale__channel *channel);
-    /* Closes the descriptor. Of the callbacks only `released` comes. */
+    /* Closes the descriptor. Of the callbacks only `released` comes. The memory of a send in flight is the
+     * caller's again on return: a kernel that still reads it must have been stopped, or have read a copy. */
     void (*close)(struct swale__backend *backend, struct swale__channel *channel);
 };
 

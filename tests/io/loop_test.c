@@ -145,6 +145,7 @@ static void timers_fire_at_their_instant_in_virtual_time(void **state)
     start(&firings[2], loop.loop, UINT64_C(5000000000)); /* further than an int of milliseconds */
     test_loop_settle(&loop);
     assert_int_equal(firings[0].count, 1);
+    assert_int_equal(swale_loop_step(loop.loop, -1), 0); /* does not sleep: time would not pass */
     test_loop_advance(&loop, 24999);
     assert_int_equal(firings[1].count, 0);
     test_loop_advance(&loop, 6000);
@@ -232,6 +233,30 @@ static void a_signal_handler_may_stop_a_loop(void **state)
     swale_loop_free(interrupted);
 }
 
+static void count_up(void *argument)
+{
+    ++*(int *)argument;
+}
+
+static void stop_from_within(void *argument)
+{
+    swale_loop_stop(argument);
+}
+
+static void a_stopped_loop_can_be_run_again(void **state)
+{
+    (void)state;
+    struct swale_loop *loop = new_loop();
+    int count = 0;
+    for (int i = 1; i < 4; i++) {
+        assert_int_equal(swale_loop_post(loop, stop_from_within, loop), 0);
+        assert_int_equal(swale_loop_post(loop, count_up, &count), 0); /* of the turn under way */
+        assert_int_equal(swale_loop_run(loop), 0);
+        assert_int_equal(count, i);
+    }
+    swale_loop_free(loop);
+}
+
 static void *stop_from_another_thread(void *argument)
 {
     swale_loop_stop(argument);
@@ -242,18 +267,13 @@ static void another_thread_may_stop_a_loop(void **state)
 {
     (void)state;
     struct swale_loop *loop = new_loop();
-    for (int i = 0; i < 20; i++) { /* it can be run again */
+    for (int i = 0; i < 20; i++) {
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, stop_from_another_thread, loop), 0);
         assert_int_equal(swale_loop_run(loop), 0);
         pthread_join(thread, NULL);
     }
     swale_loop_free(loop);
-}
-
-static void count_up(void *argument)
-{
-    ++*(int *)argument;
 }
 
 /* A loop of the caller's, which polls. */
@@ -348,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_real_loop_sleeps_until_the_timer),
         cmocka_unit_test(a_step_waits_no_longer_than_it_is_told),
         cmocka_unit_test(a_signal_handler_may_stop_a_loop),
+        cmocka_unit_test(a_stopped_loop_can_be_run_again),
         cmocka_unit_test(another_thread_may_stop_a_loop),
         cmocka_unit_test(a_foreign_loop_drives_it),
         cmocka_unit_test(turns_do_not_nest),

@@ -134,6 +134,18 @@ static void the_end_comes_once_behind_the_data(void **state)
     }
 }
 
+static void the_end_waits_for_a_write_in_flight(void **state)
+{
+    (void)state;
+    join(&(struct swale__pair_options){ .capacity = 3, .in_flight = true });
+    recorder_send(&b, bytes, 10); /* the first end acts before the second's bytes have moved at all */
+    swale__stream_shutdown(b.stream);
+    test_loop_settle(&loop);
+    assert_int_equal(a.size, 10);
+    assert_int_equal(a.ends, 1);
+    part();
+}
+
 static void closing_in_order_is_an_end(void **state)
 {
     (void)state;
@@ -272,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_full_end_goes_on_when_the_other_reads),
         cmocka_unit_test(a_write_in_flight_is_read_late),
         cmocka_unit_test(the_end_comes_once_behind_the_data),
+        cmocka_unit_test(the_end_waits_for_a_write_in_flight),
         cmocka_unit_test(closing_in_order_is_an_end),
         cmocka_unit_test(aborting_fails_the_other_end),
         cmocka_unit_test(a_paused_end_hears_of_a_reset_when_it_resumes_or_writes),

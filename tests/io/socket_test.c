@@ -328,6 +328,28 @@ static void closing_others_of_the_same_batch(void **state)
     close_both();
 }
 
+/* A child process between fork and exec holds copies of all descriptors, so that closing ours does not take the
+ * socket away from epoll. */
+static void a_copy_of_the_descriptor_elsewhere_does_no_harm(void **state)
+{
+    (void)state;
+    open_both(AF_INET);
+    int fds[2];
+    struct swale__stream *stream;
+    assert_true(connect_as(AF_INET, fds));
+    int copy = fcntl(fds[ACCEPTED], F_DUPFD_CLOEXEC, 0);
+    assert_int_equal(swale__socket_open(&stream, loop, fds[ACCEPTED]), 0);
+    swale__stream_close(stream, false);
+    run_until_quiet();
+    assert_int_equal(send(fds[DIALLED], bytes, 10, 0), 10);
+    char text[10];
+    assert_int_equal(recv(copy, text, 10, MSG_WAITALL | MSG_PEEK), 10);
+    run_until_quiet(); /* of a channel that is gone */
+    close(copy);
+    close(fds[DIALLED]);
+    close_both();
+}
+
 /* ---- Connecting --------------------------------------------------------------------------------------- */
 
 static void connecting_to_nobody_fails(void **state)
@@ -479,6 +501,7 @@ int main(void)
         cmocka_unit_test(a_reset_wakes_a_full_stream),
         cmocka_unit_test(what_follows_a_failed_write_is_silence),
         cmocka_unit_test(closing_others_of_the_same_batch),
+        cmocka_unit_test(a_copy_of_the_descriptor_elsewhere_does_no_harm),
         cmocka_unit_test(connecting_to_nobody_fails),
         cmocka_unit_test(a_stream_is_full_until_it_is_connected),
         cmocka_unit_test(the_peer_is_described),
