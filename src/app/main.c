@@ -1,4 +1,52 @@
-int main(void)
+/* main.c - the program `swale`: one file for each subcommand. */
+#include "serve.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <swale/base.h>
+
+struct command {
+    const char *name;
+    int (*run)(int count, char **arguments); /* of what stands behind the name; returns the exit status */
+    const char *help;
+};
+
+static const struct command commands[] = {
+    { "serve", serve_run, "run a WebSocket server" },
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out)
 {
-    return 0;
+    fputs("usage: swale COMMAND [OPTION...]\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fputs("\n`swale COMMAND --help` shows the options of a command; `swale --version` the version.\n", out);
+}
+
+static int unknown(const char *name)
+{
+    fprintf(stderr, "swale: no such command: %s; see swale --help\n", name);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("swale %s\n", swale_version());
+        return 0;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    if (*name)
+        return unknown(name);
+    print_help(stderr);
+    return 2;
 }

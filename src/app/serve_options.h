@@ -1,0 +1,40 @@
+/* serve_options.h - the command line of `swale serve`. */
+#ifndef SWALE_APP_SERVE_OPTIONS_H
+#define SWALE_APP_SERVE_OPTIONS_H
+
+#include "log.h"
+
+#include <stdio.h>
+#include <swale/server.h>
+
+/* Values of an option that may be repeated; they point into the command line. */
+struct option_list {
+    const char **items;
+    size_t count;
+};
+
+struct serve_options {
+    struct swale_server_options server; /* limits, origins; its pointers are this struct's */
+    struct option_list listen, certificates, keys, origins;
+    const char *client_ca;
+    bool client_optional;
+    const char *root;
+    uint32_t backlog;
+    enum log_format log;
+    bool compress_threshold_given;
+    bool gone_given;
+    bool demo, metrics;
+    bool help, version; /* then the rest is not checked */
+};
+
+/* Reads the arguments behind "serve". 0, or -1 with one line about what is wrong in `fault`. */
+enum { OPTIONS_FAULT_MAX = 512 };
+int serve_options_parse(struct serve_options *options, int count, char **arguments, char *fault);
+
+/* Frees the lists. Also right after a failed parse. */
+void serve_options_done(struct serve_options *options);
+
+/* What --help prints. */
+void serve_options_help(FILE *out);
+
+#endif
