@@ -32,69 +32,52 @@ static bool says_off(const struct option *option, const char *value)
     return option->may_be_off && (strcmp(value, "off") == 0 || strcmp(value, "unlimited") == 0);
 }
 
+/* What reads a number: units_count and its like. */
+typedef bool reader(const char *text, uint64_t *out);
+
 /* In the library 0 means the default, so it cannot be asked for here. */
-static bool set_64(const struct option *option, bool read, uint64_t number, struct serve_options *options)
+static bool set_64(const struct option *option, const char *value, reader *read, struct serve_options *options)
 {
-    if (!read || number == 0 || number == SWALE_UNLIMITED)
+    uint64_t number = SWALE_UNLIMITED;
+    if (!says_off(option, value) && (!read(value, &number) || number == 0 || number == SWALE_UNLIMITED))
         return false;
     *(uint64_t *)place(option, options) = number;
     return true;
 }
 
-static bool set_32(const struct option *option, bool read, uint64_t number, struct serve_options *options)
+static bool set_32(const struct option *option, const char *value, reader *read, struct serve_options *options)
 {
+    uint64_t number = SWALE_OFF;
     uint64_t max = option->max ? option->max : SWALE_OFF - 1;
-    if (!read || number == 0 || number > max)
+    if (!says_off(option, value) && (!read(value, &number) || number == 0 || number > max))
         return false;
     *(uint32_t *)place(option, options) = (uint32_t)number;
     return true;
 }
 
-static bool off_64(const struct option *option, struct serve_options *options)
-{
-    *(uint64_t *)place(option, options) = SWALE_UNLIMITED;
-    return true;
-}
-
-static bool off_32(const struct option *option, struct serve_options *options)
-{
-    *(uint32_t *)place(option, options) = SWALE_OFF;
-    return true;
-}
-
 static bool parse_size_64(const struct option *option, const char *value, struct serve_options *options)
 {
-    uint64_t number = 0;
-    return says_off(option, value) ? off_64(option, options)
-                                   : set_64(option, units_size(value, &number), number, options);
+    return set_64(option, value, units_size, options);
 }
 
 static bool parse_size_32(const struct option *option, const char *value, struct serve_options *options)
 {
-    uint64_t number = 0;
-    return says_off(option, value) ? off_32(option, options)
-                                   : set_32(option, units_size(value, &number), number, options);
+    return set_32(option, value, units_size, options);
 }
 
 static bool parse_count_64(const struct option *option, const char *value, struct serve_options *options)
 {
-    uint64_t number = 0;
-    return says_off(option, value) ? off_64(option, options)
-                                   : set_64(option, units_count(value, &number), number, options);
+    return set_64(option, value, units_count, options);
 }
 
 static bool parse_count_32(const struct option *option, const char *value, struct serve_options *options)
 {
-    uint64_t number = 0;
-    return says_off(option, value) ? off_32(option, options)
-                                   : set_32(option, units_count(value, &number), number, options);
+    return set_32(option, value, units_count, options);
 }
 
 static bool parse_duration(const struct option *option, const char *value, struct serve_options *options)
 {
-    uint64_t number = 0;
-    return says_off(option, value) ? off_32(option, options)
-                                   : set_32(option, units_duration(value, &number), number, options);
+    return set_32(option, value, units_duration, options);
 }
 
 static bool parse_gone(const struct option *option, const char *value, struct serve_options *options)
@@ -177,35 +160,36 @@ static bool parse_deflate(const struct option *option, const char *value, struct
 /* A line without a name heads a group. */
 static const struct option table[] = {
     { .help = "Where" },
-    { "listen", "ADDRESS", "HOST:PORT or unix:PATH; repeatable (127.0.0.1:8080)", parse_list, "empty", AT(listen), 0,
+    { "listen", "ADDRESS", "HOST:PORT, unix:PATH; repeatable (127.0.0.1:8080)", parse_list, "empty", AT(listen), 0,
       false },
     { "backlog", "N", "connections that may wait to be accepted (4096)", parse_count_32, A_COUNT " to 65535",
       AT(backlog), 65535, false },
     { "threads", "N", "one event loop each (one for each core)", parse_count_32, A_COUNT " to 256",
       AT(server.threads), 256, false },
     { "backend", "NAME", "auto or epoll (auto)", parse_backend, "not auto or epoll", 0, 0, false },
-    { "tls-cert", "FILE", "PEM chain; with --tls-key, repeatable for more names", parse_list, "empty",
-      AT(certificates), 0, false },
-    { "tls-key", "FILE", "PEM key of the certificate of the same position", parse_list, "empty", AT(keys), 0, false },
-    { "tls-client-ca", "FILE", "ask clients for a certificate of these authorities", parse_text, "empty",
-      AT(client_ca), 0, false },
+    { "tls-cert", "FILE", "PEM chain; repeatable with --tls-key, one a name", parse_list, "empty", AT(certificates),
+      0, false },
+    { "tls-key", "FILE", "PEM key of the certificate", parse_list, "empty", AT(keys), 0, false },
+    { "tls-client-ca", "FILE", "ask clients for a certificate of these", parse_text, "empty", AT(client_ca), 0,
+      false },
     { "tls-client-optional", NULL, "... and also let in clients that have none", parse_flag, NULL,
       AT(client_optional), 0, false },
     { .help = "What" },
     { "root", "DIR", "serve the files below this directory", parse_text, "empty", AT(root), 0, false },
-    { "demo", NULL, "pages, /echo, /topic/NAME, /live/metrics, /metrics", parse_flag, NULL, AT(demo), 0, false },
+    { "demo", NULL, "pages, /echo, /topic/NAME and so on; see the manual", parse_flag, NULL, AT(demo), 0, false },
     { "metrics", NULL, "figures for Prometheus at /metrics", parse_flag, NULL, AT(metrics), 0, false },
     { "log", "FORMAT", "text, json or off; to standard error (text)", parse_log, "not text, json or off", 0, 0,
       false },
-    { "origin", "ORIGIN", "let pages of it connect; repeatable, * for any (same host)", parse_origin,
+    { "origin", "ORIGIN", "pages that may connect; repeatable (the same host)", parse_origin,
       "not an origin such as https://example.com", AT(origins), 0, false },
-    { "deflate", "[=KIND]", "compress, with shared or context windows (off; shared)", parse_deflate,
-      "not shared or context", 0, 0, false },
+    { "deflate", "[=KIND]", "compress, with shared or context windows (off)", parse_deflate, "not shared or context",
+      0, 0, false },
     { "compress-threshold", "SIZE", "do not compress what is shorter (1k)", parse_compress_threshold, A_SIZE,
       AT(server.limits.compress_threshold), 0, true },
     { .help = "Limits: numbers, sizes such as 64k, or off" },
-    { "max-connections", "N", "in all (100000)", parse_count_64, A_COUNT, AT(server.max_connections), 0, true },
-    { "max-connections-per-address", "N", "(1000; IPv6 counts by /64)", parse_count_64, A_COUNT,
+    { "max-connections", "N", "of all clients (100000)", parse_count_64, A_COUNT, AT(server.max_connections), 0,
+      true },
+    { "max-connections-per-address", "N", "of one (1000)", parse_count_64, A_COUNT,
       AT(server.max_connections_per_address), 0, true },
     { "max-message", "SIZE", "of one message, inflated (1m)", parse_size_64, A_SIZE, AT(server.limits.max_message), 0,
       true },
@@ -236,7 +220,7 @@ static const struct option table[] = {
     { "drain", "TIME", "for connections to end after SIGTERM (10s)", parse_duration, A_DURATION, AT(server.drain_ms),
       0, false },
     { .help = "Else" },
-    { "help", NULL, "this", parse_flag, NULL, AT(help), 0, false },
+    { "help", NULL, "what you are reading", parse_flag, NULL, AT(help), 0, false },
     { "version", NULL, "the version", parse_flag, NULL, AT(version), 0, false },
 };
 
@@ -255,7 +239,7 @@ void serve_options_help(FILE *out)
         const char *argument = option->argument ? option->argument : "";
         snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument && *argument != '[' ? " " : "",
                  argument);
-        fprintf(out, "  %-*s %s\n", (int)(strlen(left) > 24 ? strlen(left) : 24), left, option->help);
+        fprintf(out, "  %-25s %s\n", left, option->help);
     }
 }
 
