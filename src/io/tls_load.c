@@ -76,7 +76,7 @@ static int use_chain(SSL_CTX *context, BIO *bio, const char *file, char *message
 
 static int use_certificate(SSL_CTX *context, const char *file, char *message)
 {
-    BIO *bio;
+    BIO *bio = NULL;
     int error = open_pem(&bio, file, SWALE_ERR_TLS_CERTIFICATE, message);
     if (error)
         return error;
@@ -94,7 +94,7 @@ static int use_certificate(SSL_CTX *context, const char *file, char *message)
 
 static int read_key(EVP_PKEY **key, const char *file, char *message)
 {
-    BIO *bio;
+    BIO *bio = NULL;
     int error = open_pem(&bio, file, SWALE_ERR_TLS_KEY, message);
     if (error)
         return error;
@@ -139,7 +139,7 @@ static int check_directory(const char *directory, char *message)
 
 static int use_ca_file(SSL_CTX *context, const struct swale__tls_settings *settings, char *message)
 {
-    BIO *bio;
+    BIO *bio = NULL;
     int error = open_pem(&bio, settings->ca_file, SWALE_ERR_TLS_CA, message);
     if (error)
         return error;

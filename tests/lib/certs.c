@@ -23,7 +23,9 @@ static void must(bool good, const char *step)
 const char *test_certs_path(struct test_certs *certs, const char *file)
 {
     char *path = certs->path[certs->next_path++ % 16];
-    MUST(snprintf(path, sizeof certs->path[0], "%s/%s", certs->directory, file) < (int)sizeof certs->path[0]);
+    char joined[sizeof certs->path[0]];
+    MUST(snprintf(joined, sizeof joined, "%s/%s", certs->directory, file) < (int)sizeof joined);
+    memcpy(path, joined, sizeof joined);
     return path;
 }
 
