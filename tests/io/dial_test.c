@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "certs.h"
 #include "recorder.h"
 #include "vloop.h"
 
@@ -27,10 +28,12 @@ static void on_error(void *context, int error)
     fail();
 }
 
-static struct swale__listener *listen_at(const char *address)
+static struct swale__listener *listen_with(const char *address, struct swale_tls *tls)
 {
     struct swale__listener *listener;
-    struct swale__listener_options options = { .address = address, .on_stream = on_stream, .on_error = on_error };
+    struct swale__listener_options options = {
+        .address = address, .tls = tls, .on_stream = on_stream, .on_error = on_error
+    };
     int error = swale__listen(&listener, loop.loop, &options);
     return error ? NULL : listener;
 }
@@ -38,7 +41,7 @@ static struct swale__listener *listen_at(const char *address)
 static void both_ends_are_streams(const char *address)
 {
     test_loop_init(&loop);
-    struct swale__listener *listener = listen_at(address);
+    struct swale__listener *listener = listen_with(address, NULL);
     if (!listener) {
         test_loop_done(&loop);
         skip(); /* no IPv6 here */
@@ -83,6 +86,56 @@ static void dialling_a_path(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+static struct swale_tls *server_tls(struct test_certs *certs)
+{
+    struct swale_tls_certificate certificate = { test_certs_path(certs, "server.crt"),
+                                                 test_certs_path(certs, "server.key") };
+    struct swale_tls_options options = { .certificates = &certificate, .certificate_count = 1 };
+    struct swale_tls *tls;
+    assert_int_equal(swale_tls_server(&tls, &options, NULL), 0);
+    return tls;
+}
+
+static struct swale_tls *client_tls(struct test_certs *certs)
+{
+    struct swale_tls_options options = { .ca_file = test_certs_path(certs, "ca.crt") };
+    struct swale_tls *tls;
+    assert_int_equal(swale_tls_client(&tls, &options, NULL), 0);
+    return tls;
+}
+
+static void dialling_with_tls(void **state)
+{
+    (void)state;
+    struct test_certs certs;
+    test_certs_begin(&certs);
+    test_certs_make(&certs, &(struct test_cert){ .name = "server", .names = "DNS:server.example" });
+    test_loop_init(&loop);
+    struct swale_tls *tls = server_tls(&certs);
+    struct swale__listener *listener = listen_with("127.0.0.1:0", tls);
+    swale_tls_unref(tls); /* the listener keeps a reference of its own */
+    tls = client_tls(&certs);
+    struct swale__stream *stream;
+    const char *address = swale__listener_address(listener);
+    assert_int_equal(swale__dial(&stream, loop.loop, address, tls, "server.example"), 0);
+    swale_tls_unref(tls);
+    recorder_begin(&near_end, stream);
+    recorder_send(&near_end, "hello", 5);
+    TEST_LOOP_UNTIL(&loop, far_end.size == 5);
+    struct swale_peer peer;
+    swale__stream_describe(far_end.stream, &peer);
+    assert_true(peer.tls);
+    assert_true(swale_span_equal(peer.tls_server_name, swale_text("server.example")));
+    assert_true(swale_span_equal(peer.address, swale_text("127.0.0.1")));
+    recorder_end(&near_end);
+    TEST_LOOP_UNTIL(&loop, far_end.ends == 1);
+    recorder_end(&far_end);
+    swale__listener_close(listener);
+    test_loop_advance(&loop, 60000); /* whatever lingers has ended by then */
+    test_loop_done(&loop);
+    test_certs_end(&certs);
+}
+
 static void what_cannot_be_dialled_is_an_error(void **state)
 {
     (void)state;
@@ -121,6 +174,7 @@ int main(void)
         cmocka_unit_test(dialling_ipv4),
         cmocka_unit_test(dialling_ipv6),
         cmocka_unit_test(dialling_a_path),
+        cmocka_unit_test(dialling_with_tls),
         cmocka_unit_test(what_cannot_be_dialled_is_an_error),
         cmocka_unit_test(a_descriptor_becomes_a_stream),
     };
