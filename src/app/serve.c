@@ -270,8 +270,9 @@ static void announce(const struct serve *serve)
     const char *address;
     for (size_t n = 0; (address = swale_server_address(serve->server, n)) != NULL; n++)
         print_address(serve, "swale: listening on ", address, "");
-    if (serve->options.demo && first_tcp(serve))
-        print_address(serve, "swale: open ", first_tcp(serve), " in a browser");
+    address = first_tcp(serve);
+    if (serve->options.demo && address)
+        print_address(serve, "swale: open ", address, " in a browser");
     fflush(stdout);
 }
 
