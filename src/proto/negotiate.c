@@ -221,8 +221,10 @@ int swale__deflate_accept(const struct swale_request *request, const struct swal
     struct swale_span element;
     struct terms offer;
     while (swale_list_next(request->fields, request->field_count, field_name, &cursor, &element)) {
-        if (!read_terms(element, &offer))
+        if (!read_terms(element, &offer)) {
+            upgrade->deflate = false;
             return SWALE_ERR_UPGRADE_EXTENSIONS;
+        }
         if (policy->enabled && !upgrade->deflate && is_deflate(&offer))
             accept_offer(&offer, policy, upgrade);
     }
