@@ -1,0 +1,658 @@
+/* Exchanges: what they tell, answers at once and later, upgrades. */
+#include "bed.h"
+
+#include "server/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the handlers saw, and what the hooks are to do. */
+static struct {
+    int opened, closed, close_reason;
+    void *user;
+    char subprotocol[32];
+    struct swale_exchange *held;
+    enum swale_verdict verdict;
+    void (*act)(struct swale_exchange *exchange);
+} seen;
+
+static void on_open(struct swale_conn *conn)
+{
+    struct swale_span name = swale_conn_subprotocol(conn);
+    seen.opened++;
+    seen.user = swale_conn_user(conn);
+    snprintf(seen.subprotocol, sizeof seen.subprotocol, "%.*s", (int)name.size, name.size ? name.data : "");
+}
+
+static void on_message(struct swale_conn *conn, const struct swale_message *message)
+{
+    swale_conn_send(conn, message->kind, message->data.data, message->data.size);
+}
+
+static void on_close(struct swale_conn *conn, const struct swale_close *close)
+{
+    (void)conn;
+    seen.closed++;
+    seen.close_reason = close->reason;
+}
+
+static const struct swale_handler echo = { .on_open = on_open, .on_message = on_message, .on_close = on_close };
+
+static enum swale_verdict hook(struct swale_exchange *exchange)
+{
+    if (seen.act)
+        seen.act(exchange);
+    if (seen.verdict == SWALE_LATER)
+        seen.held = exchange;
+    return seen.verdict;
+}
+
+static void plain(struct swale_exchange *exchange)
+{
+    if (seen.act)
+        seen.act(exchange);
+    else
+        seen.held = exchange;
+}
+
+static const char *const protocols[] = { "chat.v2", "chat.v1" };
+static int route_user, hook_user;
+
+static void begin_with(struct bed *bed, const struct swale_server_options *options)
+{
+    memset(&seen, 0, sizeof seen);
+    bed_init(bed, options);
+    struct swale_route echoes = { .handler = &echo, .user = &route_user };
+    struct swale_route hooked = { .handler = &echo, .on_upgrade = hook, .user = &route_user };
+    struct swale_route asked = { .on_request = plain, .user = &route_user };
+    struct swale_route chat = { .handler = &echo, .subprotocols = protocols, .subprotocol_count = 2 };
+    struct swale_route strict = chat;
+    struct swale_route small = { .handler = &echo, .limits = &(struct swale_limits){ .max_message = 10 } };
+    struct swale_route packed = { .handler = &echo, .deflate = &(struct swale_deflate_policy){ .enabled = true } };
+    strict.require_subprotocol = true;
+    assert_int_equal(swale_server_route(bed->server, "/echo", &echoes), 0);
+    assert_int_equal(swale_server_route(bed->server, "/hook/{room}", &hooked), 0);
+    assert_int_equal(swale_server_route(bed->server, "/plain/{id}/*", &asked), 0);
+    assert_int_equal(swale_server_route(bed->server, "/chat", &chat), 0);
+    assert_int_equal(swale_server_route(bed->server, "/strict", &strict), 0);
+    assert_int_equal(swale_server_route(bed->server, "/small", &small), 0);
+    assert_int_equal(swale_server_route(bed->server, "/packed", &packed), 0);
+    bed_start(bed);
+}
+
+static void begin(struct bed *bed)
+{
+    begin_with(bed, NULL);
+}
+
+static void say_frame(struct peer *peer, unsigned first_byte, const void *payload, size_t size)
+{
+    char bytes[256];
+    peer_send(peer, bytes, frame(bytes, first_byte, payload, size));
+    test_loop_settle(&peer->bed->loop);
+}
+
+static uint64_t handshaking(struct bed *bed)
+{
+    struct swale_server_stats stats;
+    swale_server_stats(bed->server, &stats);
+    return stats.connections_handshaking;
+}
+
+static uint64_t open_now(struct bed *bed)
+{
+    struct swale_server_stats stats;
+    swale_server_stats(bed->server, &stats);
+    return stats.connections_open;
+}
+
+/* ---- Upgrades --------------------------------------------------------------------------------------- */
+
+static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+static void test_upgrade_echo_close(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/echo", "Origin: https://example.com\r\n"));
+    assert_string_equal(peer->data, switching);
+    assert_int_equal(handshaking(&bed), 0);
+    assert_int_equal(open_now(&bed), 1);
+    assert_ptr_equal(seen.user, &route_user);
+    assert_int_equal(bed_last(&bed, SWALE_RECORD_OPEN)->status, 101);
+    peer_forget(peer);
+    say_frame(peer, 0x81, "hi", 2);
+    assert_string_equal(peer->data, "\x81\x02hi");
+    say_frame(peer, 0x88, "\x03\xe8", 2);
+    peer_shutdown(peer);
+    assert_true(peer->ended);
+    assert_int_equal(seen.close_reason, SWALE_ERR_PEER_CLOSED);
+    assert_int_equal(bed_last(&bed, SWALE_RECORD_CLOSE)->reason, SWALE_ERR_PEER_CLOSED);
+    assert_int_equal(bed_last(&bed, SWALE_RECORD_CLOSE)->code, 1000);
+    assert_int_equal(bed.server->guard.connections, 0);
+    bed_done(&bed);
+}
+
+/* Frames that come with the request, cut anywhere: none is lost. */
+static void test_early_frames_at_every_split(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    char bytes[1024];
+    const char *head = upgrade_request("/echo", "");
+    size_t size = strlen(head);
+    memcpy(bytes, head, size);
+    size += frame(bytes + size, 0x81, "one", 3);
+    size += frame(bytes + size, 0x82, "two", 3);
+    for (size_t cut = 0; cut <= size; cut++) {
+        struct peer *peer = bed_connect(&bed);
+        peer_send(peer, bytes, cut);
+        test_loop_settle(&bed.loop);
+        peer_send(peer, bytes + cut, size - cut);
+        test_loop_settle(&bed.loop);
+        assert_true(peer_heard(peer, switching));
+        assert_string_equal(peer->data + strlen(switching), "\x81\x03one\x82\x03two");
+        peer_close(peer, true);
+    }
+    assert_int_equal(seen.opened, size + 1);
+    assert_int_equal(seen.closed, size + 1);
+    bed_done(&bed);
+}
+
+/* An upgrade behind other requests: their answers leave first, also when the peer reads slowly. */
+static void test_upgrade_behind_requests(void **state)
+{
+    (void)state;
+    struct bed bed;
+    char text[2048];
+    begin(&bed);
+    bed.capacity = 50;
+    struct peer *peer = bed_connect(&bed);
+    strcpy(text, request("GET", "/nowhere", ""));
+    strcat(text, request("GET", "/nowhere", ""));
+    strcat(text, upgrade_request("/echo", ""));
+    peer_say(peer, text);
+    assert_int_equal(peer_count(peer, "HTTP/1.1 404 "), 2);
+    assert_true(peer_has(peer, switching));
+    assert_true(strstr(peer->data, "101 ") > strstr(strstr(peer->data, "404 ") + 1, "404 "));
+    say_frame(peer, 0x81, "hi", 2);
+    assert_true(peer_has(peer, "\x81\x02hi"));
+    bed_done(&bed);
+}
+
+static void test_subprotocols(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *offer, *chosen; /* NULL: refused */
+    } cases[] = {
+        { "/chat", "", "" },
+        { "/chat", "Sec-WebSocket-Protocol: chat.v1, chat.v2\r\n", "chat.v2" },
+        { "/chat", "Sec-WebSocket-Protocol: other\r\nSec-WebSocket-Protocol: chat.v1\r\n", "chat.v1" },
+        { "/chat", "Sec-WebSocket-Protocol: other\r\n", "" },
+        { "/chat", "Sec-WebSocket-Protocol: Chat.V1\r\n", "" },
+        { "/echo", "Sec-WebSocket-Protocol: chat.v1\r\n", "" },
+        { "/strict", "Sec-WebSocket-Protocol: other, chat.v1\r\n", "chat.v1" },
+        { "/strict", "Sec-WebSocket-Protocol: other\r\n", NULL },
+        { "/strict", "", NULL },
+    };
+    struct bed bed;
+    begin(&bed);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct peer *peer = bed_connect(&bed);
+        char field[64];
+        peer_say(peer, upgrade_request(cases[i].path, cases[i].offer));
+        assert_true(peer_heard(peer, cases[i].chosen ? "HTTP/1.1 101 " : "HTTP/1.1 400 "));
+        if (!cases[i].chosen)
+            continue;
+        snprintf(field, sizeof field, "\r\nSec-WebSocket-Protocol: %s\r\n", cases[i].chosen);
+        assert_int_equal(peer_has(peer, field), cases[i].chosen[0] != '\0');
+        assert_int_equal(peer_has(peer, "Sec-WebSocket-Protocol"), cases[i].chosen[0] != '\0');
+        assert_string_equal(seen.subprotocol, cases[i].chosen);
+    }
+    assert_int_equal(bed_refused(&bed, SWALE_ERR_UPGRADE_SUBPROTOCOL), 2);
+    bed_done(&bed);
+}
+
+static void test_routes_have_their_own_rules(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    struct peer *large = bed_connect(&bed);
+    peer_say(large, upgrade_request("/echo", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+    assert_false(peer_has(large, "permessage-deflate"));
+    say_frame(large, 0x81, "12345678901", 11);
+    assert_true(peer_has(large, "12345678901"));
+    struct peer *small = bed_connect(&bed);
+    peer_say(small, upgrade_request("/small", ""));
+    say_frame(small, 0x81, "12345678901", 11);
+    assert_true(peer_has(small, "\x03\xf1")); /* 1009 */
+    assert_int_equal(seen.close_reason, SWALE_ERR_MESSAGE_SIZE);
+    struct peer *packed = bed_connect(&bed);
+    peer_say(packed, upgrade_request("/packed", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+    assert_true(peer_has(packed, "Sec-WebSocket-Extensions: permessage-deflate"));
+    bed_done(&bed);
+}
+
+/* ---- Hooks ------------------------------------------------------------------------------------------ */
+
+static void inspect(struct swale_exchange *exchange)
+{
+    struct swale_peer peer;
+    assert_true(swale_span_equal(swale_exchange_method(exchange), swale_text("GET")));
+    assert_true(swale_span_equal(swale_exchange_target(exchange), swale_text("/hook/a%2Fb?x=1+2%21&bad=%z&y=")));
+    assert_true(swale_span_equal(swale_exchange_path(exchange), swale_text("/hook/a/b")));
+    assert_true(swale_span_equal(swale_exchange_param(exchange, "room"), swale_text("a/b")));
+    assert_int_equal(swale_exchange_param(exchange, "other").size, 0);
+    assert_int_equal(swale_exchange_param(exchange, "*").size, 0);
+    assert_true(swale_span_equal(swale_exchange_query(exchange, "x"), swale_text("1 2!")));
+    assert_int_equal(swale_exchange_query(exchange, "bad").size, 0);
+    assert_int_equal(swale_exchange_query(exchange, "y").size, 0);
+    assert_int_equal(swale_exchange_query(exchange, "z").size, 0);
+    assert_true(swale_span_equal(swale_exchange_header(exchange, "x-one"), swale_text("first")));
+    assert_int_equal(swale_exchange_header(exchange, "x-two").size, 0);
+    assert_true(swale_span_equal(swale_exchange_cookie(exchange, "session"), swale_text("abc")));
+    assert_int_equal(swale_exchange_cookie(exchange, "sess").size, 0);
+    assert_ptr_equal(swale_exchange_route_user(exchange), &route_user);
+    assert_true(swale_span_equal(swale_exchange_request(exchange)->host, swale_text("example.com")));
+    swale_exchange_peer(exchange, &peer);
+    assert_true(swale_span_equal(peer.address, swale_text("memory")));
+    assert_non_null(swale_exchange_server(exchange));
+    assert_ptr_equal(swale_exchange_loop(exchange), swale_server_loop(swale_exchange_server(exchange), 0));
+
+    assert_int_equal(swale_exchange_add_field(exchange, "Set-Cookie", "a=b; HttpOnly"), 0);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(swale_exchange_add_field(exchange, "X-Many", "x"), 0);
+    static const char *const bad[][2] = {
+        { "", "x" },
+        { "a b", "x" },
+        { "a:", "x" },
+        { "X", "a\r\nY: b" },
+        { "X", "a\nb" },
+        { "Connection", "x" },
+        { "content-length", "9" },
+        { "Upgrade", "x" },
+        { "Sec-WebSocket-Accept", "x" },
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(swale_exchange_add_field(exchange, bad[i][0], bad[i][1]), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_subprotocol(exchange, swale_text("nope")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_subprotocol(exchange, swale_text("")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_subprotocol(exchange, swale_text("two")), 0);
+    swale_exchange_set_user(exchange, &hook_user);
+}
+
+static void test_hook_sees_and_sets(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    seen.act = inspect;
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/hook/a%2Fb?x=1+2%21&bad=%z&y=", "X-One: first\r\nCookie: session=abc; b=c\r\n"
+                                                                     "Sec-WebSocket-Protocol: one, two\r\n"));
+    assert_true(peer_heard(peer, "HTTP/1.1 101 "));
+    assert_true(peer_has(peer, "\r\nSet-Cookie: a=b; HttpOnly\r\n"));
+    assert_int_equal(peer_count(peer, "\r\nX-Many: x"), 10);
+    assert_true(peer_has(peer, "\r\nSec-WebSocket-Protocol: two\r\n"));
+    assert_string_equal(seen.subprotocol, "two");
+    assert_ptr_equal(seen.user, &hook_user);
+    bed_done(&bed);
+}
+
+static void reply_teapot(struct swale_exchange *exchange)
+{
+    assert_int_equal(swale_exchange_add_field(exchange, "WWW-Authenticate", "Bearer"), 0);
+    assert_int_equal(swale_exchange_reply(exchange, 101, NULL, swale_text("")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_reply(exchange, 401, "text/html\r\nX: y", swale_text("")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_reply(exchange, 401, "text/html", swale_text("<p>who?")), 0);
+    assert_int_equal(swale_exchange_reply(exchange, 401, NULL, swale_text("")), SWALE_ERR_STATE);
+    assert_int_equal(swale_exchange_add_field(exchange, "X", "y"), SWALE_ERR_STATE);
+}
+
+static void test_hook_refuses(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    seen.verdict = SWALE_REFUSE;
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/hook/x", ""));
+    assert_true(peer_heard(peer, "HTTP/1.1 403 "));
+    assert_true(peer->ended);
+    seen.act = reply_teapot;
+    static const enum swale_verdict verdicts[] = { SWALE_REFUSE, SWALE_ACCEPT, SWALE_LATER };
+    for (size_t i = 0; i < COUNT_OF(verdicts); i++) { /* a reply is the decision, whatever is returned */
+        seen.verdict = verdicts[i];
+        peer = bed_connect(&bed);
+        peer_say(peer, upgrade_request("/hook/x", ""));
+        assert_true(
+            peer_heard(peer, "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/html\r\nWWW-Authenticate: Bearer\r\n"));
+        assert_true(peer_has(peer, "\r\n\r\n<p>who?"));
+        assert_true(peer->ended);
+    }
+    assert_int_equal(bed_refused(&bed, SWALE_ERR_REFUSED), 4);
+    assert_int_equal(seen.opened, 0);
+    bed_done(&bed);
+}
+
+/* ---- Later ------------------------------------------------------------------------------------------ */
+
+static struct peer *ask_later(struct bed *bed)
+{
+    begin(bed);
+    seen.verdict = SWALE_LATER;
+    struct peer *peer = bed_connect(bed);
+    peer_say(peer, upgrade_request("/hook/x", "Cookie: k=v\r\n"));
+    assert_non_null(seen.held);
+    assert_int_equal(peer->size, 0);
+    return peer;
+}
+
+static void test_later_accepts(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct peer *peer = ask_later(&bed);
+    struct swale_span cookie = swale_exchange_cookie(seen.held, "k");
+    say_frame(peer, 0x81, "early", 5);
+    say_frame(peer, 0x81, "more", 4); /* not read any more, but not lost either */
+    test_loop_advance(&bed.loop, 5000);
+    assert_true(swale_span_equal(cookie, swale_text("v"))); /* lasts as long as the exchange */
+    swale_exchange_set_user(seen.held, &hook_user);
+    assert_int_equal(swale_exchange_accept(seen.held), 0);
+    test_loop_settle(&bed.loop);
+    assert_true(peer_heard(peer, switching));
+    assert_string_equal(peer->data + strlen(switching), "\x81\x05"
+                                                        "early\x81\x04more");
+    assert_ptr_equal(seen.user, &hook_user);
+    bed_done(&bed);
+}
+
+static void test_later_refuses(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct peer *peer = ask_later(&bed);
+    say_frame(peer, 0x81, "early", 5);
+    assert_int_equal(swale_exchange_refuse(seen.held, 402, swale_text("pay")), 0);
+    test_loop_settle(&bed.loop);
+    assert_true(peer_heard(peer, "HTTP/1.1 402 "));
+    assert_true(peer_has(peer, "\r\n\r\npay"));
+    assert_true(peer->ended);
+    assert_int_equal(bed_refused(&bed, SWALE_ERR_REFUSED), 1);
+    bed_done(&bed);
+}
+
+static void test_later_reply_is_a_refusal(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct peer *peer = ask_later(&bed);
+    assert_int_equal(swale_exchange_reply(seen.held, 302, NULL, swale_text("")), 0);
+    test_loop_settle(&bed.loop);
+    assert_true(peer_heard(peer, "HTTP/1.1 302 "));
+    bed_done(&bed);
+}
+
+/* The peer goes meanwhile: in every way, and for both decisions. */
+static void test_later_too_late(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 6; way++) {
+        struct bed bed;
+        struct swale_peer about;
+        struct peer *peer = ask_later(&bed);
+        struct swale_exchange *exchange = seen.held;
+        swale_exchange_peer(exchange, &about);
+        if (way % 3 == 0)
+            peer_close(peer, true);
+        else if (way % 3 == 1)
+            peer_shutdown(peer);
+        else
+            test_loop_advance(&bed.loop, 10001);
+        if (way % 3 == 2)
+            assert_true(peer_heard(peer, "HTTP/1.1 408 "));
+        peer_close(peer, false);
+        assert_int_equal(handshaking(&bed), 0);
+        assert_true(swale_span_equal(about.address, swale_text("memory")));
+        assert_true(swale_span_equal(swale_exchange_param(exchange, "room"), swale_text("x")));
+        if (way < 3)
+            assert_int_equal(swale_exchange_accept(exchange), SWALE_ERR_CLOSED);
+        else
+            assert_int_equal(swale_exchange_refuse(exchange, 403, swale_text("")), SWALE_ERR_CLOSED);
+        assert_int_equal(seen.opened, 0);
+        bed_done(&bed);
+    }
+}
+
+static void accept_now(struct swale_exchange *exchange)
+{
+    assert_int_equal(swale_exchange_accept(exchange), 0);
+}
+
+static void refuse_now(struct swale_exchange *exchange)
+{
+    assert_int_equal(swale_exchange_refuse(exchange, 0, swale_text("no")), 0);
+}
+
+/* An authentication that has its answer ready decides inside the hook. */
+static void test_later_at_once(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    seen.verdict = SWALE_LATER;
+    seen.act = accept_now;
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/hook/x", ""));
+    assert_true(peer_heard(peer, switching));
+    seen.act = refuse_now;
+    peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/hook/x", ""));
+    assert_true(peer_heard(peer, "HTTP/1.1 403 "));
+    assert_true(peer_has(peer, "\r\n\r\nno"));
+    bed_done(&bed);
+}
+
+/* Never decided: the server still frees it. */
+static void test_later_forgotten(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct peer *peer = ask_later(&bed);
+    peer_close(peer, true);
+    bed_done(&bed);
+    ask_later(&bed);
+    bed_done(&bed);
+}
+
+static void test_plain_reply_later(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    struct peer *peer = bed_connect(&bed);
+    char text[1024];
+    strcpy(text, request("GET", "/plain/7/a%20b/c", ""));
+    strcat(text, request("GET", "/nowhere", ""));
+    peer_say(peer, text);
+    assert_int_equal(peer->size, 0);
+    assert_int_equal(swale_exchange_accept(seen.held), SWALE_ERR_STATE);
+    test_loop_advance(&bed.loop, 60000); /* the application's own time */
+    assert_true(swale_span_equal(swale_exchange_param(seen.held, "*"), swale_text("a b/c")));
+    assert_int_equal(swale_exchange_reply(seen.held, 200, "text/x", swale_text("done")), 0);
+    test_loop_settle(&bed.loop);
+    assert_true(
+        peer_heard(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nContent-Length: 4\r\n\r\ndoneHTTP/1.1 404 "));
+    seen.held = NULL;
+    peer_say(peer, request("GET", "/plain/8/", ""));
+    assert_non_null(seen.held);
+    peer_close(peer, true);
+    assert_int_equal(swale_exchange_reply(seen.held, 200, NULL, swale_text("")), SWALE_ERR_CLOSED);
+    bed_done(&bed);
+}
+
+static void test_reply_without_body(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    struct peer *peer = bed_connect(&bed);
+    static const int statuses[] = { 204, 304 };
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        peer_say(peer, request("GET", "/plain/7/", ""));
+        assert_int_equal(swale_exchange_reply(seen.held, statuses[i], NULL, swale_text("never")), 0);
+        test_loop_settle(&bed.loop);
+    }
+    assert_int_equal(peer_count(peer, "HTTP/1.1 "), 2);
+    assert_false(peer_has(peer, "never"));
+    assert_false(peer_has(peer, "Content-Length"));
+    bed_done(&bed);
+}
+
+static void many_fields(struct swale_exchange *exchange)
+{
+    char value[1001];
+    memset(value, 'v', 1000);
+    value[1000] = '\0';
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(swale_exchange_add_field(exchange, "X-Large", value), 0);
+    assert_int_equal(swale_exchange_reply(exchange, 200, NULL, swale_text("large")), 0);
+}
+
+static void too_many_fields(struct swale_exchange *exchange)
+{
+    char value[1001];
+    memset(value, 'v', 1000);
+    value[1000] = '\0';
+    for (int i = 0; i < 70; i++)
+        assert_int_equal(swale_exchange_add_field(exchange, "X-Large", value), 0);
+    assert_int_equal(swale_exchange_reply(exchange, 200, NULL, swale_text("large")), SWALE_ERR_TOO_SMALL);
+    seen.held = exchange; /* nothing has happened: it is still to be answered */
+}
+
+static void test_large_answer_heads(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    seen.act = many_fields;
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, request("GET", "/plain/7/", ""));
+    assert_int_equal(peer_count(peer, "X-Large"), 30);
+    assert_true(peer_has(peer, "\r\n\r\nlarge"));
+    seen.act = too_many_fields;
+    peer_say(peer, request("GET", "/plain/7/", ""));
+    assert_non_null(seen.held);
+    peer_close(peer, true);
+    assert_int_equal(swale_exchange_reply(seen.held, 200, NULL, swale_text("")), SWALE_ERR_CLOSED);
+    bed_done(&bed);
+}
+
+/* ---- Limits ----------------------------------------------------------------------------------------- */
+
+static void test_connection_limit(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin_with(&bed, &(struct swale_server_options){ .max_connections = 2 });
+    struct peer *first = bed_connect(&bed);
+    struct peer *second = bed_connect(&bed);
+    peer_say(second, upgrade_request("/echo", ""));
+    struct peer *third = bed_connect(&bed);
+    assert_true(peer_heard(third, "HTTP/1.1 503 "));
+    assert_true(third->ended);
+    assert_int_equal(bed_refused(&bed, SWALE_ERR_TOO_MANY_CONNECTIONS), 1);
+    for (int i = 0; i < 200; i++) { /* a flood of them costs a bounded number of sessions and log records */
+        struct peer *more = bed_connect(&bed);
+        assert_true(peer_over(more));
+    }
+    assert_in_range(handshaking(&bed), 2, 1 + 64);
+    assert_int_equal(bed_refused(&bed, SWALE_ERR_TOO_MANY_CONNECTIONS), 201);
+    assert_int_equal(bed.record_count, 2 + 99); /* OPEN, and a hundred refusals */
+    test_loop_advance(&bed.loop, 2000);
+    assert_int_equal(handshaking(&bed), 1);
+    peer_say(bed_connect(&bed), "");
+    assert_string_equal(bed_last(&bed, SWALE_RECORD_REFUSE)->text, "101 more were not logged");
+    peer_close(second, true); /* a WebSocket that goes makes room */
+    test_loop_settle(&bed.loop);
+    struct peer *fourth = bed_connect(&bed);
+    peer_say(fourth, upgrade_request("/echo", ""));
+    assert_true(peer_heard(fourth, switching));
+    assert_false(peer_over(first));
+    bed_done(&bed);
+}
+
+/* ---- Memory ----------------------------------------------------------------------------------------- */
+
+static bool memory_run(uint64_t n, bool later)
+{
+    struct bed bed;
+    begin(&bed);
+    seen.verdict = later ? SWALE_LATER : SWALE_ACCEPT;
+    bed.loop.memory.allocations = 0;
+    bed.loop.memory.fail_at = n;
+    struct peer *peer = bed_connect_quietly(&bed);
+    if (peer) {
+        test_loop_settle(&bed.loop);
+        char bytes[1024];
+        strcpy(bytes, upgrade_request("/hook/x", "Sec-WebSocket-Protocol: a\r\n"));
+        size_t size = strlen(bytes);
+        size += frame(bytes + size, 0x81, "early", 5);
+        peer_send(peer, bytes, size);
+        test_loop_settle(&bed.loop);
+        if (seen.held)
+            swale_exchange_accept(seen.held);
+        test_loop_settle(&bed.loop);
+        say_frame(peer, 0x81, "hi", 2);
+        say_frame(peer, 0x88, "\x03\xe8", 2);
+        peer_close(peer, false);
+        test_loop_advance(&bed.loop, 20000);
+    }
+    bool reached = bed.loop.memory.allocations >= n;
+    assert_int_equal(seen.opened, seen.closed);
+    assert_int_equal(bed.server->guard.connections, 0);
+    assert_int_equal(bed.server->workers[0]->live, 0);
+    bed_done(&bed);
+    return reached;
+}
+
+static void test_memory_fails(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; memory_run(n, false); n++)
+        ;
+    for (uint64_t n = 1; memory_run(n, true); n++)
+        ;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_upgrade_echo_close),
+        cmocka_unit_test(test_early_frames_at_every_split),
+        cmocka_unit_test(test_upgrade_behind_requests),
+        cmocka_unit_test(test_subprotocols),
+        cmocka_unit_test(test_routes_have_their_own_rules),
+        cmocka_unit_test(test_hook_sees_and_sets),
+        cmocka_unit_test(test_hook_refuses),
+        cmocka_unit_test(test_later_accepts),
+        cmocka_unit_test(test_later_refuses),
+        cmocka_unit_test(test_later_reply_is_a_refusal),
+        cmocka_unit_test(test_later_too_late),
+        cmocka_unit_test(test_later_at_once),
+        cmocka_unit_test(test_later_forgotten),
+        cmocka_unit_test(test_plain_reply_later),
+        cmocka_unit_test(test_reply_without_body),
+        cmocka_unit_test(test_large_answer_heads),
+        cmocka_unit_test(test_connection_limit),
+        cmocka_unit_test(test_memory_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
