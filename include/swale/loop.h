@@ -72,7 +72,7 @@ SWALE_API uint64_t swale_loop_now(const struct swale_loop *loop);
  * other threads post. */
 SWALE_API int swale_loop_post(struct swale_loop *loop, void (*task)(void *argument), void *argument);
 
-/* What a loop has been doing, since it began. */
+/* What a loop has been doing, since it began. Any thread. */
 struct swale_loop_stats {
     uint64_t turns;
     uint64_t events;

@@ -142,15 +142,25 @@ static int kernel_timeout(const struct swale_loop *loop, int timeout_ms)
     return wait_ms;
 }
 
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void store(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
 static void count_turn(struct swale_loop *loop, uint64_t began_us, int events)
 {
-    struct swale_loop_stats *stats = &loop->stats;
-    stats->turns++;
-    stats->events += (uint64_t)events;
-    stats->lag_last_us = loop->now_us - began_us;
-    stats->busy_us += stats->lag_last_us;
-    if (stats->lag_last_us > stats->lag_max_us)
-        stats->lag_max_us = stats->lag_last_us;
+    uint64_t lag_us = loop->now_us - began_us;
+    store(&loop->stats.turns, load(&loop->stats.turns) + 1);
+    store(&loop->stats.events, load(&loop->stats.events) + (uint64_t)events);
+    store(&loop->stats.busy_us, load(&loop->stats.busy_us) + lag_us);
+    store(&loop->stats.lag_last_us, lag_us);
+    if (lag_us > load(&loop->stats.lag_max_us))
+        store(&loop->stats.lag_max_us, lag_us);
 }
 
 /* loop->now_us is fresh: it decides how long to wait. */
@@ -211,7 +221,13 @@ int swale_loop_fd(const struct swale_loop *loop)
 
 void swale_loop_stats(const struct swale_loop *loop, struct swale_loop_stats *stats)
 {
-    *stats = loop->stats;
+    *stats = (struct swale_loop_stats){
+        .turns = load(&loop->stats.turns),
+        .events = load(&loop->stats.events),
+        .busy_us = load(&loop->stats.busy_us),
+        .lag_max_us = load(&loop->stats.lag_max_us),
+        .lag_last_us = load(&loop->stats.lag_last_us),
+    };
 }
 
 /* ---- Timers ----------------------------------------------------------------------------------------- */

@@ -48,7 +48,9 @@ struct swale_loop {
     char *scratch;
     char *plaintext; /* NULL until it is asked for; SWALE__HEADROOM before it, too */
 
-    struct swale_loop_stats stats;
+    struct {
+        _Atomic uint64_t turns, events, busy_us, lag_max_us, lag_last_us;
+    } stats; /* written by the loop's thread, read by any */
 };
 
 /* turn.c */
