@@ -37,7 +37,9 @@ struct swale_tls_options {
                           * the system's store */
     const char *ca_directory;
     enum swale_tls_client_auth client_auth; /* server */
-    const char *const *alpn;                /* protocols in order of preference; NULL means "http/1.1" */
+    /* Protocols in order of preference; NULL means "http/1.1", an empty list none. A client that offers others only
+     * is refused (RFC 7301); one that offers none is not. */
+    const char *const *alpn;
     size_t alpn_count;
     bool insecure_skip_verification; /* client: accept any certificate. Never on the open internet */
     bool no_session_resumption;
@@ -45,8 +47,8 @@ struct swale_tls_options {
 
 enum { SWALE_TLS_MESSAGE_MAX = 256 };
 
-/* SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, -ENOMEM. `message` (SWALE_TLS_MESSAGE_MAX bytes, may be NULL) receives one
- * line that names the file and the fault. */
+/* SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, SWALE_ERR_INVALID for options that do not fit together, -ENOMEM. `message`
+ * (SWALE_TLS_MESSAGE_MAX bytes, may be NULL) receives one line that names the file and the fault. */
 SWALE_API int swale_tls_server(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
 SWALE_API int swale_tls_client(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
 
@@ -69,7 +71,7 @@ struct swale_peer {
     /* The verified certificate of the peer (mutual TLS); empty when there is none. A name with a control
      * byte or NUL in it is given as empty. */
     struct swale_span tls_subject;     /* RFC 2253: "CN=alice,O=Example" */
-    struct swale_span tls_common_name; /* "alice" */
+    struct swale_span tls_common_name; /* "alice"; empty when there are several */
     struct swale_span tls_fingerprint; /* SHA-256 of the certificate, 64 hexadecimal digits */
     struct swale_span tls_error;       /* why TLS failed, for logs: "http request"; empty while it did not */
 };

@@ -150,23 +150,30 @@ struct swale__tls_stream {
     struct swale_tls *tls;
     struct swale__tls_generation *generation;
     SSL *ssl;
-    char *server_name;    /* clients: whom we mean to talk to */
-    struct swale_span in; /* ciphertext not yet read: in the lower's buffer during its on_data, else in `kept` */
-    char *kept;           /* NULL but for a stream that was paused, or choked, in the middle */
+    char *server_name; /* clients: whom we mean to talk to */
+
+    /* Ciphertext not yet read: in the lower's buffer during its on_data, else in `kept`, which is NULL but for a
+     * stream that was paused, or had too much to answer, in the middle. */
+    struct swale_span in;
+    char *kept;
     size_t kept_size;     /* of the block, not of what is left in it */
+    uint64_t extra_bytes; /* data since a record without data was last forgiven */
+    unsigned extra_records;
+
     struct swale__tls_out out;
-    size_t in_flight;         /* bytes at the head of `out` that the lower is writing */
+    size_t in_flight; /* bytes at the head of `out` that the lower is writing */
+
     struct swale__work later; /* begins a client's handshake; goes on behind a pause */
     struct swale__work destroy;
     struct swale_timer linger;
     struct swale__leftover leftover;
+
     struct swale__tls_identity *identity; /* NULL until it is asked for */
-    const char *reason;                   /* why TLS failed; static, or `reason_block` */
+    const char *reason;                   /* why TLS failed: static, or `reason_block` */
     char *reason_block;
     size_t reason_size;
-    uint64_t extra_bytes; /* data since an extra record was last forgiven */
-    unsigned extra_records;
-    int error;   /* why the stream is dead, or 0 */
+    int error; /* why the stream is dead, or 0 */
+
     bool open;   /* the handshake is done */
     bool paused; /* by the user */
     bool lower_reading;
@@ -177,10 +184,10 @@ struct swale__tls_stream {
     bool wants_room; /* the user waits for on_written(0) */
     bool ended;      /* the peer's close_notify came */
     bool end_told;
-    bool shut_down; /* our close_notify is queued */
     bool error_told;
     bool flooded;
-    bool closed; /* by the user; only lingers, or waits for the end of the turn */
+    bool shut_down; /* our close_notify is queued */
+    bool closed;    /* by the user; only lingers, or waits for the end of the turn */
 };
 
 /* The BIO between an SSL and a stream: reads from `in`, writes to `out`, never blocks. NULL when memory is out. */

@@ -139,7 +139,7 @@ static void on_fail(void *context, int error)
 
 static const struct swale__stream_user user = { on_data, on_written, on_end, on_fail };
 
-static void party_begin(struct party *party, struct swale__stream *stream)
+void party_begin(struct party *party, struct swale__stream *stream)
 {
     party->stream = stream;
     swale__stream_use(stream, &user, party);

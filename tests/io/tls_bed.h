@@ -70,6 +70,8 @@ void bed_turns(struct bed *bed, int count);
 bool bed_shake(struct bed *bed);
 
 void bed_only_version(struct swale_tls *tls, int version);
+/* Becomes the user of a stream, and reads. */
+void party_begin(struct party *party, struct swale__stream *stream);
 struct swale__tls_stream *party_tls(struct party *party);
 void party_send(struct party *party, const void *data, size_t size);
 void party_resume(struct party *party);

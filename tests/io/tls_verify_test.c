@@ -209,6 +209,19 @@ static void test_unclean_names(void **state)
     }
 }
 
+/* Which of two is meant, nobody knows; so neither decides anything. */
+static void test_two_common_names(void **state)
+{
+    struct bed *bed = *state;
+    test_certs_make(
+        &bed->certs,
+        &(struct test_cert){ .name = "two", .common_name = "guest", .second_common_name = "admin", .client = true });
+    assert_true(mutual(bed, SWALE_TLS_CLIENT_REQUIRED, "two", TLS1_3_VERSION));
+    bed_assert_span(party_peer(&bed->server).tls_common_name, "");
+    bed_assert_span(party_peer(&bed->server).tls_subject, "CN=admin,CN=guest");
+    bed_disconnect(bed);
+}
+
 static void test_subject_is_escaped(void **state)
 {
     struct bed *bed = *state;
@@ -224,10 +237,9 @@ static void test_subject_is_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BED_TEST(test_client_refuses),        BED_TEST(test_addresses),
-        BED_TEST(test_chain_and_empty_trust), BED_TEST(test_mutual),
-        BED_TEST(test_fingerprint),           BED_TEST(test_unclean_names),
-        BED_TEST(test_subject_is_escaped),
+        BED_TEST(test_client_refuses),   BED_TEST(test_addresses),          BED_TEST(test_chain_and_empty_trust),
+        BED_TEST(test_mutual),           BED_TEST(test_fingerprint),        BED_TEST(test_unclean_names),
+        BED_TEST(test_two_common_names), BED_TEST(test_subject_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,8 @@ static void fill(X509 *certificate, const struct test_cert *cert)
     if (cert->common_name && size == 0)
         size = strlen(cert->common_name);
     add_name(subject, "CN", cert->common_name, size);
+    add_name(subject, "CN", cert->second_common_name,
+             cert->second_common_name ? strlen(cert->second_common_name) : 0);
 }
 
 static void extend(X509 *certificate, X509 *issuer, const struct test_cert *cert)

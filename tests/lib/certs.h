@@ -19,6 +19,7 @@ struct test_cert {
     const char *names;  /* subjectAltName as OpenSSL writes it: "DNS:a.example,DNS:*.b.example,IP:::1"; or NULL */
     const char *common_name; /* NULL: none */
     size_t common_name_size; /* 0: it is a C string; else it may hold any bytes */
+    const char *second_common_name;
     const char *organization;
     bool ca;       /* may issue others */
     bool expired;  /* since an hour */
