@@ -2,7 +2,7 @@
  *
  *     peer's close frame       answer it behind what is queued                      PEER_CLOSED
  *     swale_conn_close         close frame behind what is queued, await the peer's  LOCAL_CLOSED
- *     fault, deadline, fail    close frame in front of what has not begun to leave  the fault
+ *     fault, deadline, fail    close frame instead of what has not begun to leave  the fault
  *     end of the stream        what is queued still goes                            PEER_GONE
  *     stream failed, abort     nothing goes any more                                RESET ..., ABORTED
  *

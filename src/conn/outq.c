@@ -19,8 +19,7 @@ struct swale__chunk {
 
 enum {
     STARTS_FRAME = 1, /* its first byte is the first of a frame */
-    BEGUN = 2,        /* some of it has left or is in flight */
-    CONTROL = 4       /* a control frame, in SWALE_CONTROL_MAX bytes of its own; not to be extended */
+    BEGUN = 2         /* some of it has left or is in flight */
 };
 
 struct swale__segment {
@@ -152,7 +151,7 @@ static char *extend(struct swale__outq *queue, size_t size)
 {
     struct swale__segment *tail = queue->tail;
     struct swale__chunk *chunk = queue->chunk;
-    if (!tail || !chunk || tail->chunk != chunk || tail->shared || (tail->flags & CONTROL))
+    if (!tail || !chunk || tail->chunk != chunk || tail->shared)
         return NULL;
     char *end = tail->data + tail->size;
     if (end != (char *)chunk + chunk->used || SWALE__CHUNK_SIZE - chunk->used < size)
@@ -245,7 +244,7 @@ int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop
     return append_unit(queue, loop, &(struct unit){ .a = header, .b = payload, .mask = mask });
 }
 
-/* ---- Appending references, dropping ----------------------------------------------------------------- */
+/* ---- Appending references --------------------------------------------------------------------------- */
 
 int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale_shared *shared,
                               struct swale_span frame, uintptr_t tag)
@@ -262,6 +261,8 @@ int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop
     queue->size += frame.size;
     return 0;
 }
+
+/* ---- Taking back ------------------------------------------------------------------------------------ */
 
 /* Takes the segment behind `previous` (NULL: the head) out of the list, and frees it. */
 static void remove_behind(struct swale__outq *queue, struct swale_loop *loop, struct swale__segment *previous)
@@ -295,8 +296,6 @@ size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uint
     return dropped;
 }
 
-/* ---- Control frames that must not wait -------------------------------------------------------------- */
-
 /* The last segment of what has begun to leave, up to the next frame boundary; NULL when nothing has. */
 static struct swale__segment *begun_end(const struct swale__outq *queue)
 {
@@ -307,39 +306,6 @@ static struct swale__segment *begun_end(const struct swale__outq *queue)
         segment = segment->next;
     }
     return previous;
-}
-
-static void set_control(struct swale__outq *queue, struct swale__segment *segment, struct swale_span frame)
-{
-    queue->size = queue->size - segment->size + frame.size;
-    memcpy(segment->data, frame.data, frame.size);
-    segment->size = frame.size;
-}
-
-int swale__outq_prepend_control(struct swale__outq *queue, struct swale_loop *loop, struct swale_span frame)
-{
-    struct swale__segment *previous = begun_end(queue);
-    struct swale__segment *behind = previous ? previous->next : queue->head;
-    for (struct swale__segment *at = behind; at && (at->flags & CONTROL); at = at->next) {
-        if (at->data[0] == frame.data[0]) {
-            set_control(queue, at, frame);
-            return 0;
-        }
-    }
-    struct swale__segment *segment = new_segment(queue, loop, SWALE_CONTROL_MAX);
-    if (!segment)
-        return -ENOMEM;
-    segment->flags = STARTS_FRAME | CONTROL;
-    segment->size = 0;
-    set_control(queue, segment, frame);
-    segment->next = behind;
-    if (previous)
-        previous->next = segment;
-    else
-        queue->head = segment;
-    if (!behind)
-        queue->tail = segment;
-    return 0;
 }
 
 void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop)

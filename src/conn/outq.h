@@ -11,8 +11,8 @@
  * A chunk goes back to the pool with the last of its segments. A unit that is too large for a few chunks gets a
  * block of its own size.
  *
- * A segment that has begun to leave is never changed or taken back. Control frames that must not wait go in front of
- * whatever has not begun, where a frame starts. Used by connections and by plain HTTP answers alike.
+ * A segment that has begun to leave is never changed or taken back. Used by connections and by plain HTTP answers
+ * alike.
  */
 #ifndef SWALE_CONN_OUTQ_H
 #define SWALE_CONN_OUTQ_H
@@ -46,15 +46,10 @@ int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop
 int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale_shared *shared,
                               struct swale_span frame, uintptr_t tag);
 
-/* Puts a control frame (at most SWALE_CONTROL_MAX bytes) before everything that has not begun to leave, at a frame
- * boundary. If one of the same opcode waits there already it is replaced: a queue holds one such frame that has begun
- * and one that has not, whatever the peer asks for. -ENOMEM. */
-int swale__outq_prepend_control(struct swale__outq *queue, struct swale_loop *loop, struct swale_span frame);
-
 /* Takes back shared segments of this tag that have not begun to leave: the oldest, or all. How many. */
 size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all);
 
-/* Takes back everything behind the frame that has begun to leave. */
+/* Takes back everything behind the frame that has begun to leave, so that a close frame need not wait for it. */
 void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop);
 
 /* True when a flush may write: something waits, nothing is in flight, and the stream is not known to be full. */

@@ -7,18 +7,26 @@
 
 /* ---- Admission -------------------------------------------------------------------------------------- */
 
+/* On the wire, but for a client's mask. */
+static size_t frame_size(size_t payload)
+{
+    size_t header = payload < 126 ? 2 : payload < 65536 ? 4 : 10;
+    return payload > SIZE_MAX - header ? SIZE_MAX : payload + header;
+}
+
 static bool fits(const struct swale_conn *conn, size_t size)
 {
     const struct swale_limits *limits = &conn->group->limits;
     const struct swale__outq *out = &conn->out;
+    size_t frame = frame_size(size);
     if (out->size == 0)
         return true;
     if (out->held / 2 > limits->max_queue)
         return false;
-    return out->size <= limits->high_water || (size <= limits->max_queue && out->size <= limits->max_queue - size);
+    return out->size <= limits->high_water || (frame <= limits->max_queue && out->size <= limits->max_queue - frame);
 }
 
-/* May a data frame with `size` bytes be queued? A queue that is in the way is written first, if it can be. */
+/* May a frame with `size` bytes of payload be queued? A queue that is in the way is written first, if it can be. */
 static int admit(struct swale_conn *conn, size_t size)
 {
     if (swale__conn_open_now(conn) && !fits(conn, size))
@@ -193,16 +201,13 @@ int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared)
 
 /* ---- Control frames --------------------------------------------------------------------------------- */
 
-/* While the queue is short every pong goes out, in order. Above high water it takes the one place in front, and the
- * latest counts (RFC 6455 section 5.5.3). One for which there is no memory is left out, as if it had come late. */
+/* In order behind what is queued, and never refused. The pongs of a peer that does not read them stay within high
+ * water all the same: above it no more of its pings are read. One for which there is no memory is left out, as RFC
+ * 6455 section 5.5.3 allows for all but the latest. */
 void swale__conn_control(struct swale_conn *conn, struct swale_span frame)
 {
-    struct swale_loop *loop = conn->subscriber.loop;
-    if (conn->out.size < conn->group->limits.high_water)
-        swale__outq_append(&conn->out, loop, frame, swale_span(NULL, 0));
-    else
-        swale__outq_prepend_control(&conn->out, loop, frame);
-    swale__conn_touch(conn);
+    swale__outq_append(&conn->out, conn->subscriber.loop, frame, swale_span(NULL, 0));
+    queued(conn);
 }
 
 int swale_conn_ping(struct swale_conn *conn, struct swale_span payload)

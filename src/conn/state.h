@@ -263,7 +263,7 @@ void swale__inflate_resume(struct swale_conn *conn);
 
 /* ---- send.c, compress.c, shared.c ------------------------------------------------------------------- */
 
-/* A control frame of the engine's: in order while the queue is short, in front when it is not. */
+/* Queues a control frame of the engine's. */
 void swale__conn_control(struct swale_conn *conn, struct swale_span frame);
 
 /* What the subscriber and swale_conn_send_shared do. */

@@ -253,28 +253,8 @@ static void test_does_not_drop_what_has_begun(void **state)
     }
 }
 
-static void test_control_goes_in_front(void **state)
-{
-    (void)state;
-    for (int in_flight = 0; in_flight < 2; in_flight++) {
-        struct fixture f;
-        begin(&f, 3, in_flight);
-        append(&f, "begun ");
-        flush(&f);
-        append_shared(&f, "waiting ", 1);
-        append(&f, "last");
-        assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("pong1 ")), 0);
-        assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("Close ")), 0);
-        size_t size = f.queue.size;
-        for (int i = 0; i < 1000; i++)
-            assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("pong2 ")), 0);
-        assert_int_equal(f.queue.size, size);
-        assert_heard(&f, "begun Close pong2 waiting last");
-        done(&f);
-    }
-}
-
-static void test_control_waits_for_the_end_of_a_split_frame(void **state)
+/* A frame that lies in several runs is kept whole by a cut, wherever it is interrupted. */
+static void test_cut_waits_for_the_end_of_a_split_frame(void **state)
 {
     (void)state;
     for (size_t capacity = 10; capacity < 12000; capacity += 1511) {
@@ -284,10 +264,11 @@ static void test_control_waits_for_the_end_of_a_split_frame(void **state)
         assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_text("h"), swale_span(data, 16384)), 0);
         append_shared(&f, "next", 1);
         flush(&f);
-        assert_int_equal(swale__outq_prepend_control(&f.queue, f.loop.loop, swale_text("pong")), 0);
+        swale__outq_cut(&f.queue, f.loop.loop);
+        append(&f, "close");
         test_loop_settle(&f.loop);
-        assert_int_equal(f.far.size, 16385 + 8);
-        assert_memory_equal(f.far.heard + 16385, "pongnext", 8);
+        assert_int_equal(f.far.size, 16385 + 5);
+        assert_memory_equal(f.far.heard + 16385, "close", 5);
         free(data);
         done(&f);
     }
@@ -396,8 +377,7 @@ int main(void)
         cmocka_unit_test(test_short_pieces_are_cheap),
         cmocka_unit_test(test_drops_by_tag),
         cmocka_unit_test(test_does_not_drop_what_has_begun),
-        cmocka_unit_test(test_control_goes_in_front),
-        cmocka_unit_test(test_control_waits_for_the_end_of_a_split_frame),
+        cmocka_unit_test(test_cut_waits_for_the_end_of_a_split_frame),
         cmocka_unit_test(test_cut_leaves_what_has_begun),
         cmocka_unit_test(test_appends_behind_what_is_in_flight),
         cmocka_unit_test(test_allocation_failures),

@@ -1,0 +1,192 @@
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const unsigned char mask[4] = { 1, 2, 3, 4 };
+
+static char *word_for(const char *kind, const char *data, size_t size)
+{
+    static char word[200];
+    snprintf(word, sizeof word, "%s:[%zu]%08x ", kind, size, (unsigned)checksum(data, size));
+    return word;
+}
+
+/* A large message in frames and runs of any size arrives as one. */
+static void test_assembles(void **state)
+{
+    (void)state;
+    static const size_t chunks[] = { 0, 1000, 4096, 5003 }, frames[] = { 300000, 70000, 1000, 90 };
+    char *data = noise(300000);
+    for (size_t c = 0; c < COUNT_OF(chunks); c++) {
+        for (size_t f = 0; f < COUNT_OF(frames); f++) {
+            struct harness h;
+            char *script = malloc(400000);
+            size_t size = 0;
+            for (size_t at = 0; at < 300000; at += frames[f]) {
+                size_t n = 300000 - at < frames[f] ? 300000 - at : frames[f];
+                int byte0 = (at == 0 ? 2 : 0) | (at + n == 300000 ? 0x80 : 0);
+                size += put_frame(script + size, byte0, data + at, n, mask);
+            }
+            harness_init(&h, &(struct harness_options){ .raw_client = true, .pair = { .chunk = chunks[c] } });
+            harness_send(&h, script, size);
+            harness_send(&h, script, size);
+            char expected[300] = "open ";
+            strcat(expected, word_for("bin", data, 300000));
+            strcat(expected, word_for("bin", data, 300000));
+            assert_string_equal(h.server.log, expected);
+            free(script);
+            harness_done(&h);
+        }
+    }
+    free(data);
+}
+
+/* What is announced is believed in measure only. */
+static void test_announcement_alone_costs_little(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true });
+    harness_frame(&h, 0x81, "warm", 4);
+    size_t before = h.loop.memory.bytes;
+    char header[64] = "\x82\xff\x00\x00\x00\x00\x00\x0f\xff\xff\x00\x00\x00\x00";
+    harness_send(&h, header, 14 + 10); /* a MiB, and ten bytes of it */
+    assert_in_range(h.loop.memory.bytes - before, 1, 8192);
+    char *data = calloc(1, 100000);
+    harness_send(&h, data, 100000);
+    assert_in_range(h.loop.memory.bytes - before, 100000, 400000);
+    free(data);
+    harness_done(&h);
+}
+
+/* Many small fragments are copied a bounded number of times: the block doubles. */
+static void test_fragments_grow_by_doubling(void **state)
+{
+    (void)state;
+    struct harness h;
+    char *script = malloc(100000);
+    size_t size = put_frame(script, 0x02, "x", 1, mask);
+    for (int i = 0; i < 4000; i++)
+        size += put_frame(script + size, 0x00, "y", 1, mask);
+    size += put_frame(script + size, 0x80, "z", 1, mask);
+    harness_init(&h, &(struct harness_options){ .raw_client = true });
+    uint64_t before = h.loop.memory.allocations;
+    harness_send(&h, script, size);
+    assert_int_equal(h.server.received, 4002);
+    assert_true(h.loop.memory.allocations - before < 30);
+    free(script);
+    harness_done(&h);
+}
+
+static void test_spares_are_used_again(void **state)
+{
+    (void)state;
+    struct harness h;
+    uint64_t warm = 0;
+    harness_init(&h, &(struct harness_options){ .raw_client = true });
+    for (int i = 0; i < 100; i++) {
+        warm = i == 3 ? h.loop.memory.allocations : warm;
+        harness_frame(&h, 0x01, "first half, ", 12);
+        harness_frame(&h, 0x80, "second half", 11);
+    }
+    assert_int_equal(h.loop.memory.allocations, warm);
+    assert_int_equal(h.server.calls[ON_MESSAGE], 100);
+    harness_done(&h);
+}
+
+static void test_streaming_handler_gets_parts(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .parts = true });
+    harness_frame(&h, 0x81, "whole", 5);
+    harness_frame(&h, 0x01, "one", 3);
+    harness_frame(&h, 0x89, "p", 1);
+    harness_frame(&h, 0x00, "two", 3);
+    harness_frame(&h, 0x80, "", 0);
+    harness_frame(&h, 0x82, "", 0);
+    assert_string_equal(h.server.log, "open <text>:whole <text:one ping:p text:two text>: <bin>: ");
+    assert_int_equal(counter(&h.counters[SWALE_SERVER].messages_in), 3);
+    assert_int_equal(counter(&h.counters[SWALE_SERVER].bytes_in), 11);
+    harness_done(&h);
+}
+
+/* Nothing is assembled for a handler that streams, nor for one that does not listen. */
+static void test_streaming_needs_no_memory(void **state)
+{
+    (void)state;
+    struct harness h;
+    char *data = noise(1 << 20);
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .parts = true });
+    harness_frame(&h, 0x82, data, 70000);
+    size_t before = h.loop.memory.bytes;
+    harness_frame(&h, 0x82, data, 1 << 20);
+    assert_int_equal(h.server.received, 70000 + (1 << 20));
+    assert_true(h.loop.memory.bytes <= before);
+    free(data);
+    harness_done(&h);
+}
+
+static void test_message_limit(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .limits = { .max_message = 10 } });
+    harness_frame(&h, 0x82, "0123456789", 10);
+    harness_frame(&h, 0x02, "01234", 5);
+    harness_frame(&h, 0x80, "567890", 6);
+    assert_string_equal(h.server.log, "open bin:0123456789 close:message-size:1006: ");
+    assert_string_equal(harness_heard(&h), "close:1009:message-size ");
+    harness_done(&h);
+}
+
+static void test_fragment_limit(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .limits = { .max_fragments = 3 } });
+    harness_frame(&h, 0x02, "0", 1);
+    harness_frame(&h, 0x00, "", 0);
+    harness_frame(&h, 0x80, "1", 1);
+    harness_frame(&h, 0x02, "0", 1);
+    harness_frame(&h, 0x00, "1", 1);
+    harness_frame(&h, 0x00, "2", 1);
+    harness_frame(&h, 0x80, "3", 1);
+    assert_string_equal(h.server.log, "open bin:01 close:fragment-count:1006: ");
+    assert_string_equal(harness_heard(&h), "close:1008:fragment-count ");
+    harness_done(&h);
+}
+
+static void abort_now(struct observer *observer)
+{
+    swale_conn_abort(observer->conn);
+}
+
+/* The block is not freed below the callback that reads it. */
+static void test_abort_inside_an_assembled_message(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .act = { [ON_MESSAGE] = abort_now } });
+    harness_frame(&h, 0x01, "one", 3);
+    harness_frame(&h, 0x80, "two", 3);
+    assert_string_equal(h.server.log, "open text:onetwo close:aborted:1006: ");
+    harness_done(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_assembles),
+        cmocka_unit_test(test_announcement_alone_costs_little),
+        cmocka_unit_test(test_fragments_grow_by_doubling),
+        cmocka_unit_test(test_spares_are_used_again),
+        cmocka_unit_test(test_streaming_handler_gets_parts),
+        cmocka_unit_test(test_streaming_needs_no_memory),
+        cmocka_unit_test(test_message_limit),
+        cmocka_unit_test(test_fragment_limit),
+        cmocka_unit_test(test_abort_inside_an_assembled_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
