@@ -172,6 +172,16 @@ static void declare_dead(struct swale__channel *channel)
     channel->over = true;
 }
 
+/* One part is the usual case, and send needs no message to be copied into the kernel. */
+static ssize_t send_once(int fd, const struct iovec *parts, int count)
+{
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (count == 1)
+        return send(fd, parts[0].iov_base, parts[0].iov_len, flags);
+    struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+    return sendmsg(fd, &message, flags);
+}
+
 static ptrdiff_t send_parts(struct swale__backend *base, struct swale__channel *channel, const struct iovec *parts,
                             int count)
 {
@@ -180,10 +190,9 @@ static ptrdiff_t send_parts(struct swale__backend *base, struct swale__channel *
     size_t total = 0;
     for (int i = 0; i < count; i++)
         total += parts[i].iov_len;
-    struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
     ssize_t sent;
     do
-        sent = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = send_once(channel->fd, parts, count);
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && errno != EAGAIN) {
         declare_dead(channel);
