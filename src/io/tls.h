@@ -116,7 +116,8 @@ static inline struct swale__tls_generation *swale__tls_generation_of(const SSL *
  */
 int swale__tls_fault(char *message, int error, const char *file, const char *fault);
 
-/* ---- A stream (tls_stream.c, tls_write.c, tls_bio.c, tls_verify.c) ---------------------------------- */
+/* ---- A stream (tls_stream.c, tls_read.c, tls_write.c, tls_bio.c, tls_verify.c) ----------------------------------
+ */
 
 enum {
     /* Ciphertext that waits for the lower stream: a write is not taken beyond this. */
@@ -205,7 +206,26 @@ void swale__tls_flush(struct swale__tls_stream *tls);
 /* Is there something to tell, or to read, that no event of the lower will bring about? Then `later` must run. */
 bool swale__tls_has_news(const struct swale__tls_stream *tls);
 
-/* Notes that OpenSSL failed, and why, and empties its queue. */
+/* Is it neither closed nor dead? */
+static inline bool swale__tls_alive(const struct swale__tls_stream *tls)
+{
+    return !tls->closed && !tls->error;
+}
+
+/* May plaintext be made now? And is there input, encrypted or not, that has not been handed up? */
+bool swale__tls_may_read(const struct swale__tls_stream *tls);
+bool swale__tls_holds_input(const struct swale__tls_stream *tls);
+
+/* Takes the handshake as far as the input goes; it is done when `open` is set. */
+void swale__tls_shake_hands(struct swale__tls_stream *tls);
+
+/* Hands the input up as far as may be, and keeps the rest; `borrowed` input is in the lower's buffer. */
+void swale__tls_read(struct swale__tls_stream *tls, bool borrowed);
+void swale__tls_forget_input(struct swale__tls_stream *tls);
+
+/* Notes why the stream is dead, unless it is already: `reason` (static, or NULL), or what OpenSSL says (whose queue
+ * is emptied). */
+void swale__tls_fail(struct swale__tls_stream *tls, int error, const char *reason);
 void swale__tls_failed(struct swale__tls_stream *tls);
 
 /* Fills in the tls_ fields that are known only behind the handshake. */

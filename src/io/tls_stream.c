@@ -1,10 +1,11 @@
-/* tls_stream.c - TLS as a filter over any stream: handshake, reading, the end, and the stream's operations.
+/* tls_stream.c - TLS as a filter over any stream: its events, its operations, its life.
  *
- *     lower on_data --> in --> SSL --> the loop's plaintext buffer --> user on_data
+ *     lower stream --data, written, end, fail--> this file --> tls_read.c --data--> user
+ *     lower stream <------------- tls_write.c <-- this file <-- user
  *
  * Everything that happens comes in by one of few doors: a callback of the lower stream, `later` (a turn of the loop
- * of our own), or an operation of the user. The first two end in settle(), the only place from where the user
- * hears anything but data; operations never call back, and leave what there is to tell to `later`.
+ * of our own), or an operation of the user. The first two end in settle(), which tells the user everything but data;
+ * operations never call back, and leave what there is to tell to `later`.
  * A user may do anything from within a callback, closing included: `closed` is looked at behind each, and memory
  * goes at the end of the turn.
  *
@@ -15,32 +16,12 @@
 
 #include "base/memory.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <stdio.h>
 
 static struct swale__tls_stream *tls_of(struct swale__stream *stream)
 {
     return (struct swale__tls_stream *)stream;
-}
-
-static bool alive(const struct swale__tls_stream *tls)
-{
-    return !tls->closed && !tls->error;
-}
-
-/* May plaintext be made now? */
-static bool may_read(const struct swale__tls_stream *tls)
-{
-    bool wanted = !tls->open || (!tls->paused && tls->out.size < SWALE__TLS_ANSWERS_MAX);
-    return alive(tls) && wanted && !tls->ended;
-}
-
-/* Is there input, encrypted or not, that has not been handed up? */
-static bool holds_input(const struct swale__tls_stream *tls)
-{
-    return tls->in.size > 0 || SSL_pending(tls->ssl) > 0;
 }
 
 static bool owes_room(const struct swale__tls_stream *tls)
@@ -57,165 +38,13 @@ bool swale__tls_has_news(const struct swale__tls_stream *tls)
 {
     if (tls->error)
         return !tls->error_told;
-    return owes_room(tls) || owes_end(tls) || (may_read(tls) && (holds_input(tls) || tls->lower_ended));
-}
-
-/* ---- Failure ---------------------------------------------------------------------------------------- */
-
-static void forget_input(struct swale__tls_stream *tls)
-{
-    tls->in = swale_span(NULL, 0);
-    swale__free(swale__loop_allocator(tls->base.loop), tls->kept, tls->kept_size);
-    tls->kept = NULL;
-}
-
-/* "certificate verify failed" alone helps nobody: says what was wrong with it too. */
-static void explain(struct swale__tls_stream *tls, const char *reason, const char *detail)
-{
-    tls->reason = reason;
-    size_t size = strlen(reason) + 2 + strlen(detail) + 1;
-    tls->reason_block = swale__alloc(swale__loop_allocator(tls->base.loop), size);
-    if (!tls->reason_block)
-        return;
-    tls->reason_size = size;
-    snprintf(tls->reason_block, size, "%s: %s", reason, detail);
-    tls->reason = tls->reason_block;
-}
-
-void swale__tls_failed(struct swale__tls_stream *tls)
-{
-    unsigned long code = ERR_peek_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
-    bool memory = tls->out.failed || (code && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE);
-    ERR_clear_error();
-    if (tls->error)
-        return;
-    tls->error = memory ? -ENOMEM : SWALE_ERR_TLS;
-    long verdict = SSL_get_verify_result(tls->ssl);
-    if (code && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK)
-        explain(tls, reason, X509_verify_cert_error_string(verdict));
-    else
-        tls->reason = reason ? reason : "TLS failed for no reason given";
-}
-
-static void fail(struct swale__tls_stream *tls, int error, const char *reason)
-{
-    if (tls->error)
-        return;
-    tls->error = error;
-    tls->reason = reason;
-}
-
-/* ---- The handshake ---------------------------------------------------------------------------------- */
-
-/* RFC 7301 section 3.1: the server's choice must be one of our offers. OpenSSL 3.0 leaves that to us. */
-static bool protocol_is_ours(const struct swale__tls_stream *tls)
-{
-    const struct swale__tls_settings *settings = &tls->tls->settings;
-    const unsigned char *chosen;
-    unsigned size;
-    SSL_get0_alpn_selected(tls->ssl, &chosen, &size);
-    for (size_t i = 0; i < settings->alpn_size; i += 1u + settings->alpn[i])
-        if (settings->alpn[i] == size && memcmp(settings->alpn + i + 1, chosen, size) == 0)
-            return true;
-    return size == 0;
-}
-
-static void shake_hands(struct swale__tls_stream *tls)
-{
-    ERR_clear_error();
-    int outcome = SSL_do_handshake(tls->ssl);
-    if (outcome == 1) {
-        tls->open = true;
-        if (!protocol_is_ours(tls))
-            fail(tls, SWALE_ERR_TLS, "the server chose a protocol that was not offered");
-    } else if (SSL_get_error(tls->ssl, outcome) != SSL_ERROR_WANT_READ) {
-        swale__tls_failed(tls);
-    }
-}
-
-/* ---- Reading ---------------------------------------------------------------------------------------- */
-
-/* Each run of data forgives one of the records without data that came before it. */
-static void count_data(struct swale__tls_stream *tls, size_t size)
-{
-    tls->extra_bytes += size;
-    while (tls->extra_bytes >= SWALE__TLS_EXTRA_RECORD_BYTES) {
-        tls->extra_bytes -= SWALE__TLS_EXTRA_RECORD_BYTES;
-        tls->extra_records -= tls->extra_records > 0;
-    }
-}
-
-/* Why SSL_read gave nothing. */
-static void stop_reading(struct swale__tls_stream *tls)
-{
-    int reason = SSL_get_error(tls->ssl, 0);
-    if (reason == SSL_ERROR_ZERO_RETURN)
-        tls->ended = true;
-    else if (tls->flooded)
-        fail(tls, SWALE_ERR_TLS, "too many records without data");
-    else if (reason != SSL_ERROR_WANT_READ)
-        swale__tls_failed(tls);
-}
-
-/* Decrypts as many records as there are, or as the buffer takes: few large runs, not many small ones. How many
- * bytes, and whether it stopped for want of room. */
-static size_t fill(struct swale__tls_stream *tls, char *plaintext, bool *more)
-{
-    size_t size = 0;
-    *more = true;
-    while (*more && size < SWALE__PLAINTEXT_SIZE) {
-        size_t part = 0;
-        ERR_clear_error();
-        *more = SSL_read_ex(tls->ssl, plaintext + size, SWALE__PLAINTEXT_SIZE - size, &part) == 1;
-        if (!*more)
-            stop_reading(tls);
-        size += part;
-    }
-    count_data(tls, size);
-    return size;
-}
-
-static void read_on(struct swale__tls_stream *tls)
-{
-    bool more = true;
-    while (more && may_read(tls)) {
-        char *plaintext = swale__loop_plaintext(tls->base.loop);
-        if (!plaintext) {
-            fail(tls, -ENOMEM, NULL);
-            return;
-        }
-        size_t size = fill(tls, plaintext, &more);
-        if (size > 0)
-            tls->base.user->on_data(tls->base.context, plaintext, size);
-    }
-}
-
-/* What could not be read now, because of a pause, goes into memory of our own: the lower's buffer is the loop's. At
- * most one receive buffer, since the lower is paused until it has been read. */
-static void keep_rest(struct swale__tls_stream *tls, bool borrowed)
-{
-    if (tls->in.size == 0 || !alive(tls) || tls->ended) {
-        forget_input(tls);
-        return;
-    }
-    if (!borrowed)
-        return;
-    assert(!tls->kept);
-    tls->kept = swale__alloc(swale__loop_allocator(tls->base.loop), tls->in.size);
-    if (!tls->kept) {
-        forget_input(tls);
-        fail(tls, -ENOMEM, NULL);
-        return;
-    }
-    tls->kept_size = tls->in.size;
-    memcpy(tls->kept, tls->in.data, tls->in.size);
-    tls->in.data = tls->kept;
+    return owes_room(tls) || owes_end(tls) ||
+           (swale__tls_may_read(tls) && (swale__tls_holds_input(tls) || tls->lower_ended));
 }
 
 static void tell_room(struct swale__tls_stream *tls)
 {
-    if (!alive(tls) || !owes_room(tls))
+    if (!swale__tls_alive(tls) || !owes_room(tls))
         return;
     tls->wants_room = false;
     tls->base.user->on_written(tls->base.context, 0);
@@ -224,19 +53,17 @@ static void tell_room(struct swale__tls_stream *tls)
 /* Uses up the input as far as may be. */
 static void receive(struct swale__tls_stream *tls, bool borrowed)
 {
-    if (!tls->open && alive(tls))
-        shake_hands(tls);
+    if (!tls->open && swale__tls_alive(tls))
+        swale__tls_shake_hands(tls);
     tell_room(tls); /* a client is connected before it gets data */
-    if (tls->open)
-        read_on(tls);
-    keep_rest(tls, borrowed);
+    swale__tls_read(tls, borrowed);
 }
 
 /* ---- Behind every event ----------------------------------------------------------------------------- */
 
 static void steer_lower(struct swale__tls_stream *tls)
 {
-    bool wanted = may_read(tls) && !holds_input(tls) && !tls->lower_ended;
+    bool wanted = swale__tls_may_read(tls) && !swale__tls_holds_input(tls) && !tls->lower_ended;
     if (tls->lower_dead || wanted == tls->lower_reading)
         return;
     tls->lower_reading = wanted;
@@ -258,23 +85,24 @@ static void shut_lower_when_drained(struct swale__tls_stream *tls)
 /* Sends what there is to send and tells the user what there is to tell. */
 static void settle(struct swale__tls_stream *tls)
 {
-    if (!tls->closed && !tls->error && tls->lower_ended && !tls->ended && !holds_input(tls))
-        fail(tls, SWALE_ERR_TLS_TRUNCATED, "unexpected end");
+    if (tls->closed)
+        return; /* the lower may have been closed too */
+    if (tls->lower_ended && !tls->ended && !swale__tls_holds_input(tls))
+        swale__tls_fail(tls, SWALE_ERR_TLS_TRUNCATED, "unexpected end");
     swale__tls_flush(tls);
     shut_lower_when_drained(tls);
-    if (tls->closed)
-        return;
     tell_room(tls);
-    if (alive(tls) && owes_end(tls)) {
+    if (swale__tls_alive(tls) && owes_end(tls)) {
         tls->end_told = true;
         tls->base.user->on_end(tls->base.context);
     }
-    if (!tls->closed)
-        steer_lower(tls);
-    if (!tls->closed && tls->error && !tls->error_told) {
+    if (tls->closed)
+        return;
+    steer_lower(tls);
+    if (tls->error && !tls->error_told) {
         tls->error_told = true;
         tls->base.user->on_fail(tls->base.context, tls->error);
-    } else if (alive(tls) && swale__tls_has_news(tls)) {
+    } else if (swale__tls_alive(tls) && swale__tls_has_news(tls)) {
         swale__loop_at_next(tls->base.loop, &tls->later);
     }
 }
@@ -297,7 +125,7 @@ static void destroy(struct swale__tls_stream *tls)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     swale__tls_out_consume(&tls->out, tls->base.loop, tls->out.size);
-    forget_input(tls);
+    swale__tls_forget_input(tls);
     swale__tls_identity_free(tls);
     swale__free(allocator, tls->reason_block, tls->reason_size);
     if (tls->server_name)
@@ -353,7 +181,7 @@ static void finish_when_drained(struct swale__tls_stream *tls)
 static void on_lower_data(void *context, char *data, size_t size)
 {
     struct swale__tls_stream *tls = context;
-    if (!alive(tls) || tls->ended)
+    if (!swale__tls_alive(tls) || tls->ended)
         return; /* RFC 8446 section 6.1: what comes behind a close_notify is ignored */
     tls->in = swale_span(data, size);
     receive(tls, true);
@@ -376,15 +204,14 @@ static void on_lower_end(void *context)
 {
     struct swale__tls_stream *tls = context;
     tls->lower_ended = true;
-    if (!tls->closed)
-        settle(tls);
+    settle(tls);
 }
 
 static void on_lower_fail(void *context, int error)
 {
     struct swale__tls_stream *tls = context;
     tls->lower_dead = true;
-    fail(tls, error, NULL);
+    swale__tls_fail(tls, error, NULL);
     if (tls->closed)
         finish_when_drained(tls);
     else

@@ -117,7 +117,8 @@ ptrdiff_t swale__tls_write(struct swale__stream *stream, const struct iovec *par
         tls->error_told = true;
         return tls->error;
     }
-    tls->wants_room = taken < size_of(parts, count);
+    if (taken < size_of(parts, count))
+        tls->wants_room = true;
     if (swale__tls_has_news(tls))
         swale__loop_at_next(tls->base.loop, &tls->later);
     return (ptrdiff_t)taken;
