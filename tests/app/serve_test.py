@@ -96,7 +96,7 @@ class Server:
 
     def __exit__(self, *_):
         status = self.end()
-        assert status == 0, f"exit status {status}: {self.lines}"
+        assert status == 0, f"exit status {status}:\n" + "".join(self.lines[-100:])
 
 
 def asynchronous(test):
