@@ -118,7 +118,8 @@ SWALE_API int swale_exchange_reply(struct swale_exchange *exchange, int status, 
  * otherwise). Overrides the route's list. */
 SWALE_API int swale_exchange_subprotocol(struct swale_exchange *exchange, struct swale_span name);
 
-/* For an upgrade: what swale_conn_user will give. */
+/* For an upgrade: what swale_conn_user will give. Once only. When no connection comes of it, because the upgrade is
+ * refused or fails or the peer goes, the route's free_user gets it instead of on_close. */
 SWALE_API void swale_exchange_set_user(struct swale_exchange *exchange, void *user);
 
 /* What an upgrade hook decides. */
@@ -152,7 +153,8 @@ struct swale_route {
     const struct swale_deflate_policy *deflate; /* NULL: the server's */
     const char *const *origins;                 /* NULL: the server's */
     size_t origin_count;
-    void *user; /* swale_exchange_route_user, and swale_conn_user unless the hook sets another */
+    void *user;                    /* swale_exchange_route_user, and swale_conn_user unless the hook sets another */
+    void (*free_user)(void *user); /* of one that the hook set and no connection got; may be NULL */
 };
 
 /* `pattern` is a path of literal segments and parameters, "/room/{id}/events", and may end in "/" followed

@@ -248,7 +248,9 @@ static int add_pages(struct swale_server *server)
 static int add_endpoints(struct demo *demo, struct swale_server *server)
 {
     const struct swale_route echo = { .handler = &echo_handler, .on_upgrade = echo_accept };
-    const struct swale_route topic = { .handler = &topic_handler, .on_upgrade = topic_accept, .user = demo };
+    const struct swale_route topic = {
+        .handler = &topic_handler, .on_upgrade = topic_accept, .user = demo, .free_user = free
+    };
     const struct swale_route live = { .handler = &live_handler, .user = demo };
     int error = swale_server_route(server, "/echo", &echo);
     if (error == 0)

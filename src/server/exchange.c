@@ -72,6 +72,8 @@ void swale__exchange_free(struct swale_exchange *exchange)
 {
     const struct swale_allocator *allocator = exchange->arena.allocator;
     swale__list_remove(&exchange->link);
+    if (exchange->user_set && exchange->route->options.free_user)
+        exchange->route->options.free_user(exchange->user);
     if (exchange->session && exchange->session->exchange == exchange)
         exchange->session->exchange = NULL;
     swale__arena_done(&exchange->arena);
@@ -236,6 +238,7 @@ static int make_conn(struct swale_exchange *exchange, struct swale_span answer, 
         .answer = answer,
     };
     if (swale__conn_new(&conn, group, &open) == 0) {
+        exchange->user_set = false; /* on_close has it from now on */
         log_open(exchange, conn, stream);
         return 0;
     }

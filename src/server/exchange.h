@@ -26,6 +26,7 @@ struct swale_exchange {
     struct swale_peer peer;
     uint64_t since_ms;
     void *user;
+    bool user_set;   /* by the hook, and no connection has it yet */
     bool described;  /* `peer` is filled */
     bool upgrading;  /* the request is for a WebSocket */
     bool keep_alive; /* as far as the request is concerned */

@@ -189,4 +189,5 @@ int swale_exchange_subprotocol(struct swale_exchange *exchange, struct swale_spa
 void swale_exchange_set_user(struct swale_exchange *exchange, void *user)
 {
     exchange->user = user;
+    exchange->user_set = true;
 }

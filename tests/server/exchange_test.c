@@ -9,6 +9,7 @@
 /* What the handlers saw, and what the hooks are to do. */
 static struct {
     int opened, closed, close_reason;
+    int lent, released;
     void *user;
     char subprotocol[32];
     struct swale_exchange *held;
@@ -55,6 +56,18 @@ static void plain(struct swale_exchange *exchange)
         seen.held = exchange;
 }
 
+static void release(void *user)
+{
+    assert_ptr_equal(user, &seen.lent);
+    seen.released++;
+}
+
+static void lend(struct swale_exchange *exchange)
+{
+    swale_exchange_set_user(exchange, &seen.lent);
+    seen.lent++;
+}
+
 static const char *const protocols[] = { "chat.v2", "chat.v1" };
 static int route_user, hook_user;
 
@@ -63,7 +76,7 @@ static void begin_with(struct bed *bed, const struct swale_server_options *optio
     memset(&seen, 0, sizeof seen);
     bed_init(bed, options);
     struct swale_route echoes = { .handler = &echo, .user = &route_user };
-    struct swale_route hooked = { .handler = &echo, .on_upgrade = hook, .user = &route_user };
+    struct swale_route hooked = { .handler = &echo, .on_upgrade = hook, .user = &route_user, .free_user = release };
     struct swale_route asked = { .on_request = plain, .user = &route_user };
     struct swale_route chat = { .handler = &echo, .subprotocols = protocols, .subprotocol_count = 2 };
     struct swale_route strict = chat;
@@ -460,6 +473,32 @@ static void test_later_at_once(void **state)
     bed_done(&bed);
 }
 
+/* What the hook lends is given back exactly once: here when no connection comes of it, else by on_close. */
+static void test_hook_lends(void **state)
+{
+    (void)state;
+    static const enum swale_verdict verdicts[] = { SWALE_REFUSE, SWALE_LATER, SWALE_ACCEPT };
+    struct bed bed;
+    begin(&bed);
+    seen.act = lend;
+    for (int i = 0; i < 3; i++) {
+        seen.verdict = verdicts[i];
+        struct peer *peer = bed_connect(&bed);
+        peer_say(peer, upgrade_request("/hook/x", ""));
+        if (verdicts[i] == SWALE_LATER) {
+            assert_int_equal(seen.released, i);
+            peer_close(peer, true);
+            test_loop_settle(&bed.loop);
+            assert_int_equal(swale_exchange_accept(seen.held), SWALE_ERR_CLOSED);
+        }
+        assert_int_equal(seen.lent, i + 1);
+        assert_int_equal(seen.released, verdicts[i] == SWALE_ACCEPT ? i : i + 1);
+    }
+    assert_ptr_equal(seen.user, &seen.lent);
+    bed_done(&bed);
+    assert_int_equal(seen.released, 2);
+}
+
 /* Never decided: the server still frees it. */
 static void test_later_forgotten(void **state)
 {
@@ -596,6 +635,7 @@ static bool memory_run(uint64_t n, bool later)
     struct bed bed;
     begin(&bed);
     seen.verdict = later ? SWALE_LATER : SWALE_ACCEPT;
+    seen.act = lend;
     bed.loop.memory.allocations = 0;
     bed.loop.memory.fail_at = n;
     struct peer *peer = bed_connect_quietly(&bed);
@@ -617,6 +657,7 @@ static bool memory_run(uint64_t n, bool later)
     }
     bool reached = bed.loop.memory.allocations >= n;
     assert_int_equal(seen.opened, seen.closed);
+    assert_int_equal(seen.lent, seen.released + seen.closed);
     assert_int_equal(bed.server->guard.connections, 0);
     assert_int_equal(bed.server->workers[0]->live, 0);
     bed_done(&bed);
@@ -647,6 +688,7 @@ int main(void)
         cmocka_unit_test(test_later_reply_is_a_refusal),
         cmocka_unit_test(test_later_too_late),
         cmocka_unit_test(test_later_at_once),
+        cmocka_unit_test(test_hook_lends),
         cmocka_unit_test(test_later_forgotten),
         cmocka_unit_test(test_plain_reply_later),
         cmocka_unit_test(test_reply_without_body),
