@@ -140,10 +140,11 @@ SWALE_API size_t swale_conn_queued(const struct swale_conn *conn);
 
 /* ---- Reading on and off ----------------------------------------------------------------------------- */
 
-/* A connection stops reading by itself while its out-queue is above high water, so that a peer that does
- * not read its answers is not served more of them; it goes on below half of it. pause and resume add the
- * application's own reasons (they do not nest). While paused, no message is delivered, not even one that has
- * arrived already, and the peer's silence does not count against it. */
+/* A server's connection stops reading by itself while its out-queue is above high water, so that a peer that does
+ * not read its answers is not served more of them; it goes on below half of it. (A client's does not: if both ends
+ * did, each could wait for the other to read.) pause and resume add the application's own reasons (they do not nest).
+ * While paused, no message is delivered, not even one that has arrived already, and the peer's silence does not count
+ * against it. */
 SWALE_API void swale_conn_pause(struct swale_conn *conn);
 SWALE_API void swale_conn_resume(struct swale_conn *conn);
 

@@ -36,16 +36,19 @@ static int admit(struct swale_conn *conn, size_t size)
     return fits(conn, size) ? 0 : SWALE_ERR_QUEUE_FULL;
 }
 
-/* Something was queued. 0, or SWALE_FULL. */
+/* Something was queued. 0, SWALE_FULL, or SWALE_ERR_CLOSED when the stream turns out to be dead. */
 static int queued(struct swale_conn *conn)
 {
     swale__conn_touch(conn);
     if (conn->out.size <= conn->group->limits.high_water)
         return 0;
     swale__conn_flush(conn);
+    if (conn->stage != SWALE__LIVE)
+        return SWALE_ERR_CLOSED;
     if (conn->out.size <= conn->group->limits.high_water)
         return 0;
-    conn->auto_paused = true;
+    /* Not a client: two ends that both stop reading would wait for each other. */
+    conn->auto_paused = conn->group->config.role == SWALE_SERVER;
     return SWALE_FULL;
 }
 
@@ -201,11 +204,13 @@ int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared)
 
 /* ---- Control frames --------------------------------------------------------------------------------- */
 
-/* In order behind what is queued, and never refused. The pongs of a peer that does not read them stay within high
- * water all the same: above it no more of its pings are read. One for which there is no memory is left out, as RFC
- * 6455 section 5.5.3 allows for all but the latest. */
+/* In order behind what is queued. The pongs of a peer that does not read them stay within bounds: a server reads no
+ * more pings above high water, and a client leaves out what would exceed max_queue, as anyone does for whom memory is
+ * out (RFC 6455 section 5.5.3 asks for the latest only). */
 void swale__conn_control(struct swale_conn *conn, struct swale_span frame)
 {
+    if (conn->out.size > conn->group->limits.max_queue && conn->out.size > conn->group->limits.high_water)
+        return;
     swale__outq_append(&conn->out, conn->subscriber.loop, frame, swale_span(NULL, 0));
     queued(conn);
 }

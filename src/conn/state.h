@@ -139,7 +139,7 @@ struct swale_conn {
     uint8_t carry_size;
     char carry[SWALE__CARRY];
     bool app_paused : 1;  /* swale_conn_pause */
-    bool auto_paused : 1; /* the out-queue is above high water */
+    bool auto_paused : 1; /* a server's out-queue is above high water */
     bool reading : 1;     /* the stream has been resumed */
     bool stalled : 1;     /* something that came could have been delivered but for a pause */
     bool full_told : 1;   /* SWALE_FULL was returned: on_drain is due */

@@ -289,6 +289,25 @@ static void test_ping_flood_unread(void **state)
     }
 }
 
+/* The same against a client, which goes on reading: its pongs stay within max_queue. */
+static void test_ping_flood_unread_by_a_server(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){
+                         .raw_server = true, .limits = { .max_queue = 100000 }, .pair = { .capacity = 4096 } });
+    swale__stream_pause(h.raw.stream);
+    size_t size = 0;
+    char *pings = malloc((1 << 20) + 200), payload[125] = { 0 };
+    while (size < 1 << 20)
+        size += put_frame(pings + size, 0x89, payload, sizeof payload, NULL);
+    harness_send(&h, pings, size);
+    assert_int_equal(h.raw.out_size, 0);
+    assert_in_range(swale_conn_queued(h.client.conn), 100000, 100000 + 131);
+    free(pings);
+    harness_done(&h);
+}
+
 /* ---- Rate ------------------------------------------------------------------------------------------- */
 
 static void test_message_rate(void **state)
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_early_bytes_wait_for_a_pause_in_on_open),
         cmocka_unit_test(test_every_ping_is_answered_in_order),
         cmocka_unit_test(test_ping_flood_unread),
+        cmocka_unit_test(test_ping_flood_unread_by_a_server),
         cmocka_unit_test(test_message_rate),
         cmocka_unit_test(test_fragments_and_pings_are_no_messages),
     };
