@@ -228,7 +228,7 @@ static void serve_page(struct swale_exchange *exchange)
 
 static int add_page(struct swale_server *server, const char *path, const struct page *page)
 {
-    struct swale_route route = { .on_request = serve_page, .user = (void *)(uintptr_t)page };
+    struct swale_route route = { .on_request = serve_page, .user = (void *)page };
     return swale_server_route(server, path, &route);
 }
 

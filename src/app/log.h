@@ -23,6 +23,6 @@ void log_event(struct log *log, enum swale_record_kind kind, int reason, const c
 /* One line with its newline, at most LOG_LINE_MAX bytes with the terminator. What peers sent is escaped and cut,
  * and of a target only the path is shown: queries carry tokens. Returns its length. */
 enum { LOG_LINE_MAX = 16384 };
-size_t log_line(enum log_format format, const struct swale_record *record, const struct timespec *now, char *line);
+size_t log_line(enum log_format format, const struct swale_record *record, const struct timespec *now, char *out);
 
 #endif

@@ -143,7 +143,10 @@ static int open_server(struct serve *serve)
 
 static int open_hub(struct serve *serve)
 {
-    struct swale_hub_options options = { .max_topic_name = DEMO_TOPIC_MAX };
+    struct swale_hub_options options = {
+        .max_topic_name = DEMO_TOPIC_MAX,
+        .backlog = swale_limits_resolve(&serve->options.server.limits).max_queue,
+    };
     int error = swale_hub_new(&serve->hub, &options);
     for (size_t n = 0; error == 0 && n < swale_server_loop_count(serve->server); n++)
         error = swale_hub_attach(serve->hub, swale_server_loop(serve->server, n));
@@ -247,13 +250,25 @@ static void on_reload(void *context)
     log_event(&serve->log, SWALE_RECORD_TLS, error, error < 0 ? message : "certificates reloaded");
 }
 
-/* As a browser would be told: an address of all interfaces is reached through this one. */
-static void print_address(const struct serve *serve, const char *before, const char *address, const char *after)
+static const char *scheme(const struct serve *serve)
+{
+    return serve->tls ? "https" : "http";
+}
+
+static void print_address(const struct serve *serve, const char *address)
 {
     if (is_unix(address))
-        printf("%s%s%s\n", before, address, after);
+        printf("swale: listening on %s\n", address);
     else
-        printf("%s%s://%s/%s\n", before, serve->tls ? "https" : "http", address, after);
+        printf("swale: listening on %s://%s/\n", scheme(serve), address);
+}
+
+/* Who listens on all addresses is reached through this machine's own. */
+static void print_invitation(const struct serve *serve, const char *address)
+{
+    bool everywhere = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+    printf("swale: open %s://%s%s/ in a browser\n", scheme(serve), everywhere ? "localhost" : "",
+           everywhere ? strrchr(address, ':') : address);
 }
 
 static const char *first_tcp(const struct serve *serve)
@@ -269,10 +284,10 @@ static void announce(const struct serve *serve)
 {
     const char *address;
     for (size_t n = 0; (address = swale_server_address(serve->server, n)) != NULL; n++)
-        print_address(serve, "swale: listening on ", address, "");
+        print_address(serve, address);
     address = first_tcp(serve);
     if (serve->options.demo && address)
-        print_address(serve, "swale: open ", address, " in a browser");
+        print_invitation(serve, address);
     fflush(stdout);
 }
 

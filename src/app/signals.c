@@ -1,7 +1,7 @@
 #include "signals.h"
 
 #include <signal.h>
-#include <stdint.h>
+#include <stddef.h>
 
 /* What ends the thread. Blocked like the others, so that one sent by a stranger is only taken for the end when it
  * was queued by signals_end. */
@@ -30,7 +30,7 @@ static int next_signal(const struct signals *signals)
     sigset_t set = awaited();
     siginfo_t info;
     int number = sigwaitinfo(&set, &info);
-    if (number == END_SIGNAL && (info.si_code != SI_QUEUE || info.si_value.sival_ptr != (void *)(uintptr_t)signals))
+    if (number == END_SIGNAL && (info.si_code != SI_QUEUE || info.si_value.sival_ptr != (const void *)signals))
         return 0;
     return number;
 }

@@ -30,7 +30,7 @@ static struct swale_hub_options resolve(const struct swale_hub_options *given)
     return options;
 }
 
-int swale_hub_new(struct swale_hub **out, const struct swale_hub_options *given)
+int swale_hub_new(struct swale_hub **made, const struct swale_hub_options *given)
 {
     struct swale_hub_options options = resolve(given);
     if (!policy_known(options.policy))
@@ -45,7 +45,7 @@ int swale_hub_new(struct swale_hub **out, const struct swale_hub_options *given)
     hub->allocator = options.allocator;
     swale__map_init(&hub->topics, hub->allocator, seed);
     pthread_mutex_init(&hub->lock, NULL);
-    *out = hub;
+    *made = hub;
     return 0;
 }
 

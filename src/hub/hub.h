@@ -141,7 +141,7 @@ void swale__topics_free(struct swale_hub *hub);
 
 /* ---- shard.c: one loop's part ----------------------------------------------------------------------- */
 
-int swale__shard_new(struct swale__shard **shard, struct swale_hub *hub, struct swale_loop *loop);
+int swale__shard_new(struct swale__shard **made, struct swale_hub *hub, struct swale_loop *loop);
 
 /* Its subscribers leave, and what is in its inbox is lost. */
 void swale__shard_free(struct swale__shard *shard);

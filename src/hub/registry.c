@@ -117,7 +117,7 @@ void swale__topic_leave(struct swale__local *local)
 /* To look at a hub's registry is not to change the hub, but takes its lock. */
 static pthread_mutex_t *registry_lock(const struct swale_hub *hub)
 {
-    return (pthread_mutex_t *)(uintptr_t)&hub->lock;
+    return (pthread_mutex_t *)&hub->lock;
 }
 
 struct swale__topic *swale__topic_lock(const struct swale_hub *hub, struct swale_span name)

@@ -212,7 +212,7 @@ void swale__local_release(struct swale__local *local)
 
 /* ---- Shards ----------------------------------------------------------------------------------------- */
 
-int swale__shard_new(struct swale__shard **out, struct swale_hub *hub, struct swale_loop *loop)
+int swale__shard_new(struct swale__shard **made, struct swale_hub *hub, struct swale_loop *loop)
 {
     struct swale__shard *shard = swale__alloc_zeroed(hub->allocator, sizeof *shard);
     if (!shard)
@@ -221,7 +221,7 @@ int swale__shard_new(struct swale__shard **out, struct swale_hub *hub, struct sw
     shard->loop = loop;
     swale__map_init(&shard->locals, hub->allocator, hub->topics.seed);
     pthread_mutex_init(&shard->lock, NULL);
-    *out = shard;
+    *made = shard;
     return 0;
 }
 

@@ -181,6 +181,12 @@ class Listening(unittest.TestCase):
                     self.assertTrue(client.makefile("rb").read().endswith(b"\r\n\r\nok\n"))
             self.assertFalse(os.path.exists(path))
 
+    def test_invites_to_this_machine(self):
+        for listen in ":0", "0.0.0.0:0", "[::]:0":
+            with Server("--demo", listen=listen) as server:
+                self.assertEqual(server.process.stdout.readline(),
+                                 f"swale: open http://localhost:{server.port}/ in a browser\n")
+
     def test_serves_nothing_unasked(self):
         with Server() as server:
             self.assertEqual(server.get("/healthz")[0], 200)
