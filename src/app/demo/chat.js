@@ -1,13 +1,16 @@
 // chat.js - a chat between tabs, on /topic/chat?self=1.
 //
 // The server relays and stores nothing. What this page sends comes back to it, and that is the receipt: a message
-// without one is sent again after a reconnect, and a message that came twice is told by its id.
+// without one is sent again after a reconnect. Who was away says so with its hello, and everyone repeats to it what they
+// said meanwhile. A message that came twice is told by its id.
 
 import { colourOf, element, Live, nameOf, parseObject, random32, showStatus } from "./swale.js";
 
 const HEARTBEAT = 20_000;
 const FORGOTTEN = 90_000; // hidden tabs may speak once a minute only
 const KEPT = 400;
+const LONGEST_AWAY = 120; // seconds for which others are asked to repeat
+const REPEATED = 20;
 const LONGEST_NAME = 32;
 const LONGEST_TEXT = 2000;
 
@@ -21,6 +24,8 @@ const me = { from: number.toString(16).padStart(8, "0"), name: sessionStorage.ge
 const people = new Map(); // id -> { name, seen }
 const seen = new Set(); // ids of the messages that are shown
 const unconfirmed = new Map(); // id -> { json, line, at }, in the order of writing
+const spokenLately = []; // { json, at } of our own, the last REPEATED
+let lostAt = 0; // performance.now() when the connection was lost, 0 before the first
 let lastSpeaker = null;
 let spoken = 0;
 
@@ -34,12 +39,26 @@ function tell(type, more) {
 }
 
 live.addEventListener("open", () => {
-  tell("hello");
+  const away = lostAt === 0 ? 0 : Math.ceil((performance.now() - lostAt) / 1000);
+  lostAt = 0;
+  tell("hello", { away: Math.min(away, LONGEST_AWAY) });
   for (const waiting of unconfirmed.values()) transmit(waiting);
 });
 
+live.addEventListener("state", () => {
+  if (live.state === "reconnecting") lostAt ||= performance.now();
+});
+
 function transmit(waiting) {
-  if (live.send(waiting.json)) waiting.at ||= performance.now();
+  if (!live.send(waiting.json)) return;
+  waiting.at ||= performance.now();
+  spokenLately.push({ json: waiting.json, at: performance.now() });
+  if (spokenLately.length > REPEATED) spokenLately.shift();
+}
+
+function repeat(away) {
+  const since = performance.now() - (away + 1) * 1000;
+  for (const { json, at } of spokenLately) if (at > since) live.send(json);
 }
 
 function say(text) {
@@ -69,6 +88,7 @@ live.addEventListener("message", ({ data }) => {
   const known = meet(heard);
   if (heard.type === "hello") {
     setTimeout(() => tell("here"), Math.random() * 250);
+    if (heard.away > 0) repeat(heard.away);
     if (!known) note(`${heard.name} is here`);
   }
   if (heard.type === "say" && !seen.has(heard.id)) {
@@ -85,6 +105,7 @@ function readMessage(data) {
   const heard = { type: raw.type, from: raw.from, name: text(raw.name, LONGEST_NAME) || "Somebody" };
   heard.id = text(raw.id, 40);
   heard.text = text(raw.text, LONGEST_TEXT);
+  heard.away = Number.isFinite(raw.away) ? Math.min(raw.away, LONGEST_AWAY) : 0;
   return raw.type !== "say" || (heard.id && heard.text) ? heard : null;
 }
 
