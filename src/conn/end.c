@@ -2,7 +2,7 @@
  *
  *     peer's close frame       answer it behind what is queued                      PEER_CLOSED
  *     swale_conn_close         close frame behind what is queued, await the peer's  LOCAL_CLOSED
- *     fault, deadline, fail    close frame instead of what has not begun to leave  the fault
+ *     fault, deadline, fail    close frame behind a short queue, instead of a long  the fault
  *     end of the stream        what is queued still goes                            PEER_GONE
  *     stream failed, abort     nothing goes any more                                RESET ..., ABORTED
  *
@@ -31,11 +31,13 @@ static void queue_close(struct swale_conn *conn, const char *frame, size_t size)
 
 /* ---- Faults ----------------------------------------------------------------------------------------- */
 
-/* RFC 6455 section 7.1.7. */
+/* RFC 6455 section 7.1.7. What was answered before the fault still goes, as it would have if the fault had come in a
+ * segment of its own; but the close frame does not wait behind a queue that has grown long. */
 void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event)
 {
     if (event->reply_size > 0 && !conn->drop) {
-        swale__outq_cut(&conn->out, conn->subscriber.loop);
+        if (conn->out.size >= conn->group->limits.high_water)
+            swale__outq_cut(&conn->out, conn->subscriber.loop);
         queue_close(conn, event->reply, event->reply_size);
     }
     fail_now(conn, event->error);
