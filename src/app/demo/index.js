@@ -54,7 +54,7 @@ const text = document.querySelector(".hero-text"); // it leaves the room below i
 const BANKS = 11;
 const DEPTHS = 4;
 const WIDE = 720; // from here on the right bank rises beside the text
-const QUIET = 40; // messages a second that make waves at least
+const QUIET = 12; // messages a second that make waves at least
 
 // The traffic at a time, by a soft step between its neighbours.
 function trafficAt(at) {
