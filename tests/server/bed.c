@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool bed_in_flight;
+
 static uint64_t read_clock(void *context)
 {
     return ((const struct test_loop *)context)->now_ms;
@@ -46,6 +48,7 @@ void bed_done(struct bed *bed)
         bed->peers = peer->next;
         peer_close(peer, false);
         free(peer->data);
+        free(peer->writing);
         free(peer);
     }
     test_loop_settle(&bed->loop);
@@ -91,8 +94,12 @@ static void on_data(void *context, char *data, size_t size)
 
 static void on_written(void *context, size_t size)
 {
-    (void)context;
-    (void)size;
+    struct peer *peer = context;
+    peer->in_flight -= size;
+    if (peer->in_flight)
+        return;
+    free(peer->writing);
+    peer->writing = NULL;
 }
 
 static void on_end(void *context)
@@ -108,7 +115,9 @@ static void on_fail(void *context, int error)
 struct peer *bed_connect_quietly(struct bed *bed)
 {
     static const struct swale__stream_user user = { on_data, on_written, on_end, on_fail };
-    struct swale__pair_options options = { .capacity = bed->capacity, .chunk = bed->chunk };
+    struct swale__pair_options options = { .capacity = bed->capacity,
+                                           .chunk = bed->chunk,
+                                           .in_flight = bed_in_flight };
     struct swale__stream *ends[2];
     if (swale__pair(ends, bed->loop.loop, &options) != 0)
         return NULL;
@@ -132,20 +141,34 @@ struct peer *bed_connect(struct bed *bed)
     return peer;
 }
 
+/* How many bytes went, or will. */
+static size_t write_some(struct peer *peer, const char *data, size_t size)
+{
+    char *copy = malloc(size);
+    struct iovec part = { .iov_base = copy, .iov_len = size };
+    assert_non_null(copy);
+    memcpy(copy, data, size);
+    ptrdiff_t written = swale__stream_write(peer->stream, &part, 1);
+    if (written == SWALE__IN_FLIGHT) {
+        peer->writing = copy;
+        peer->in_flight = size;
+        return size;
+    }
+    free(copy);
+    if (written < 0)
+        peer->failed = (int)written;
+    return written < 0 ? 0 : (size_t)written;
+}
+
 void peer_send(struct peer *peer, const void *data, size_t size)
 {
-    for (size_t sent = 0; sent < size && !peer->failed;) {
-        struct iovec part = { .iov_base = (char *)(uintptr_t)data + sent, .iov_len = size - sent };
-        ptrdiff_t written = swale__stream_write(peer->stream, &part, 1);
-        if (written < 0) {
-            peer->failed = (int)written;
-            return;
-        }
-        sent += (size_t)written;
-        if (sent < size)
+    size_t sent = 0;
+    size_t before = 1;
+    while (sent < size && !peer->failed && before > 0) {
+        if (peer->in_flight || sent > 0)
             test_loop_settle(&peer->bed->loop);
-        if (written == 0)
-            return; /* the server does not read */
+        before = peer->in_flight ? 0 : write_some(peer, (const char *)data + sent, size - sent);
+        sent += before;
     }
 }
 

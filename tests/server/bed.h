@@ -18,6 +18,14 @@
 #include "server/server.h"
 #include "vloop.h"
 
+/* Pairs complete their writes in turns to come, as io_uring does. */
+extern bool bed_in_flight;
+
+/* Runs the tests on pairs of either kind. */
+#define bed_run(tests, setup, teardown)                                                                              \
+    (cmocka_run_group_tests_name("writes at once", tests, setup, teardown) +                                         \
+     (bed_in_flight = true, cmocka_run_group_tests_name("writes in flight", tests, setup, teardown)))
+
 struct bed_record {
     enum swale_record_kind kind;
     int reason, status, code;
@@ -41,6 +49,8 @@ struct peer {
     struct swale__stream *stream;
     char *data; /* what has come, terminated */
     size_t size;
+    char *writing; /* a copy of what is in flight */
+    size_t in_flight;
     bool ended; /* the server has ended its direction */
     int failed; /* or has reset */
     bool closed;
@@ -59,7 +69,8 @@ const struct bed_record *bed_last(const struct bed *bed, enum swale_record_kind 
 struct peer *bed_connect(struct bed *bed);
 /* The same without turning the loop. */
 struct peer *bed_connect_quietly(struct bed *bed);
-/* Sends all of it, turning the loop while there is no room; peer_say settles afterwards. */
+/* Sends all of it, turning the loop while there is no room; gives up when that does not help. peer_say settles
+ * afterwards. */
 void peer_send(struct peer *peer, const void *data, size_t size);
 void peer_say(struct peer *peer, const char *text);
 void peer_pause(struct peer *peer);

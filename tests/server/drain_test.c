@@ -246,5 +246,5 @@ int main(void)
         cmocka_unit_test(test_newcomers),
         cmocka_unit_test(test_freed_without_drain),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return bed_run(tests, NULL, NULL);
 }

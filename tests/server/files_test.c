@@ -437,5 +437,5 @@ int main(void)
         cmocka_unit_test(test_memory_fails),
         cmocka_unit_test(test_descriptors_come_back),
     };
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    return bed_run(tests, make_files, remove_files);
 }

@@ -571,5 +571,5 @@ int main(void)
         cmocka_unit_test(test_idle_session_is_small),
         cmocka_unit_test(test_memory_fails),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return bed_run(tests, NULL, NULL);
 }
