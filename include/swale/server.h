@@ -39,7 +39,9 @@ enum swale_record_kind {
     SWALE_RECORD_DRAIN    /* shutting down began, or ended */
 };
 
-/* One line of a log. Spans are the peer's own bytes and may hold anything: escape them. Valid during the call. */
+/* One line of a log. Spans are the peer's own bytes and may hold anything: escape them. Valid during the call.
+ * REFUSE and ACCEPT, which cost a peer nothing, come at most 100 times a second from each thread; the text of the
+ * next one tells how many were left out. The counters in swale_server_stats miss none. */
 struct swale_record {
     enum swale_record_kind kind;
     int reason; /* 0, a code of the table, or -errno */
@@ -51,7 +53,7 @@ struct swale_record {
     struct swale_span method, target, host, origin, user_agent;
     struct swale_span address; /* of the peer, or the listener */
     uint16_t port;
-    struct swale_span text;
+    struct swale_span text; /* CLOSE: the peer's reason; DRAIN: "began" or "ended"; REFUSE: details, if any */
 };
 
 /* ---- Options ---------------------------------------------------------------------------------------- */
@@ -61,15 +63,17 @@ struct swale_server_options {
     const struct swale_allocator *allocator; /* thread-safe when threads > 1 */
     uint32_t threads;                        /* 0: one for each core that this process may use */
     enum swale_backend backend;
-    struct swale_limits limits;           /* of every connection, unless its route has its own */
+    /* Of every connection, unless its route has its own. HTTP, where no route is known yet, goes by these. */
+    struct swale_limits limits;
     uint32_t max_head;                    /* 16 KiB */
     uint32_t max_fields;                  /* 100 */
     uint64_t max_connections;             /* 100 000 in all, plain HTTP included; SWALE_UNLIMITED */
     uint64_t max_connections_per_address; /* 1000; IPv6 counts by /64; unix sockets do not count */
-    uint32_t drain_ms;                    /* 10 s for swale_server_stop */
+    uint32_t drain_ms;                    /* 10 s for swale_server_stop; SWALE_OFF waits for ever */
     struct swale_deflate_policy deflate;  /* off */
-    /* Origins that may connect: "https://example.com", compared whole; "*" for any. NULL: the same host as
-     * the request's Host, and requests without an Origin. */
+    /* Origins that may connect: "https://example.com", compared whole; "null" only if it is listed; "*" for any.
+     * NULL: the same host as the request's Host. A request without an Origin, which no browser makes, is always
+     * allowed. */
     const char *const *origins;
     size_t origin_count;
     /* Called on the thread that the record comes from. */
@@ -82,7 +86,9 @@ struct swale_server_options {
 
 SWALE_API int swale_server_new(struct swale_server **server, const struct swale_server_options *options);
 
-/* After the server has stopped, or before it was started. */
+/* After the server has drained, or before it was started; one whose threads still run is stopped first, without a
+ * drain. Outside a turn, and before the loop that it is attached to. Exchanges still put off go too. NULL is allowed.
+ */
 SWALE_API void swale_server_free(struct swale_server *server);
 
 /* ---- Exchanges: one HTTP request and its answer ----------------------------------------------------- */
@@ -99,18 +105,22 @@ SWALE_API struct swale_span swale_exchange_param(const struct swale_exchange *ex
 SWALE_API struct swale_span swale_exchange_query(const struct swale_exchange *exchange, const char *name);
 /* The request as parsed, for whatever is not covered above. */
 SWALE_API const struct swale_request *swale_exchange_request(const struct swale_exchange *exchange);
+/* These spans last as long as the exchange, too. Empty when the peer had gone before this was first called. */
 SWALE_API void swale_exchange_peer(const struct swale_exchange *exchange, struct swale_peer *peer);
 SWALE_API struct swale_loop *swale_exchange_loop(const struct swale_exchange *exchange);
 SWALE_API struct swale_server *swale_exchange_server(const struct swale_exchange *exchange);
 SWALE_API void *swale_exchange_route_user(const struct swale_exchange *exchange);
 
 /* Adds a field to whichever answer follows (Set-Cookie ...). SWALE_ERR_INVALID for a name or value that
- * is not well-formed, -ENOMEM. */
+ * is not well-formed, and for the fields that are the server's own (Connection, Content-Length, Transfer-Encoding,
+ * Upgrade, Sec-WebSocket-...); SWALE_ERR_STATE after the answer; -ENOMEM. */
 SWALE_API int swale_exchange_add_field(struct swale_exchange *exchange, const char *name, const char *value);
 
 /* Answers a plain request, or refuses an upgrade with a status and body of your own. `type` is the
- * Content-Type (NULL: text/plain). The body is copied. For HEAD the body is left out. Once per exchange:
- * SWALE_ERR_STATE afterwards; SWALE_ERR_CLOSED when the peer has gone. */
+ * Content-Type (NULL: text/plain). The body is copied. For HEAD, 204 and 304 it is left out. `status` is 200 to 599.
+ * Once per exchange, which is gone afterwards, or inside a hook when that returns (SWALE_ERR_STATE until then).
+ * SWALE_ERR_CLOSED when the peer has gone; -ENOMEM, and the connection is dropped; SWALE_ERR_INVALID, or
+ * SWALE_ERR_TOO_SMALL for a head over 64 KiB, and nothing has happened: answer otherwise. */
 SWALE_API int swale_exchange_reply(struct swale_exchange *exchange, int status, const char *type,
                                    struct swale_span body);
 
@@ -132,7 +142,10 @@ enum swale_verdict {
 /* The decision that was put off, on the loop's thread (swale_loop_post gets there from elsewhere), exactly
  * once for each SWALE_LATER: until then the exchange stays valid even if the peer goes or the handshake
  * deadline passes, in which case these return SWALE_ERR_CLOSED. The exchange is gone afterwards. What the
- * peer sent meanwhile is kept (at most one receive buffer) and delivered after on_open. */
+ * peer sent meanwhile is kept (at most one receive buffer) and delivered after on_open. They may also be called
+ * inside the hook, by one that has its answer ready but returns SWALE_LATER; and swale_exchange_reply counts as a
+ * refusal. A `status` of 0 is 403. swale_exchange_accept returns the reason when the upgrade is refused after all (no
+ * memory, a subprotocol that is required); SWALE_ERR_STATE for an exchange that is no upgrade. */
 SWALE_API int swale_exchange_accept(struct swale_exchange *exchange);
 SWALE_API int swale_exchange_refuse(struct swale_exchange *exchange, int status, struct swale_span body);
 
@@ -149,7 +162,7 @@ struct swale_route {
     const char *const *subprotocols; /* by preference; NULL chooses none */
     size_t subprotocol_count;
     bool require_subprotocol;                   /* refuse with 400 when none matches */
-    const struct swale_limits *limits;          /* NULL: the server's */
+    const struct swale_limits *limits;          /* of its connections; NULL: the server's */
     const struct swale_deflate_policy *deflate; /* NULL: the server's */
     const char *const *origins;                 /* NULL: the server's */
     size_t origin_count;
@@ -159,7 +172,9 @@ struct swale_route {
 
 /* `pattern` is a path of literal segments and parameters, "/room/{id}/events", and may end in "/" followed
  * by "*", which matches any rest, the empty one included. A literal segment is preferred to a parameter, a parameter
- * to a wildcard. SWALE_ERR_ROUTE when it is malformed or taken; SWALE_ERR_STATE after the start. */
+ * to a wildcard. Paths are compared decoded, segment by segment: an encoded slash does not end a segment. A path with
+ * a segment "." or ".." is refused with 400 before any route is looked for. SWALE_ERR_ROUTE when the pattern is
+ * malformed or taken; SWALE_ERR_INVALID for a route that answers nothing; SWALE_ERR_STATE after the start. */
 SWALE_API int swale_server_route(struct swale_server *server, const char *pattern, const struct swale_route *route);
 
 /* Serves the files below `directory` at the paths below `prefix` ("/"): GET and HEAD, index.html for
@@ -178,7 +193,7 @@ struct swale_listen {
 };
 
 /* Opens the sockets at once, so that errors are known before the start: SWALE_ERR_ADDRESS, -EADDRINUSE,
- * -EACCES ... HOST is numeric or "localhost". */
+ * -EACCES ... HOST is numeric or "localhost". SWALE_ERR_STATE once threads run. */
 SWALE_API int swale_server_listen(struct swale_server *server, const struct swale_listen *listen);
 
 /* The address of the nth listener, with the port that the kernel chose; NULL behind the last. */
@@ -187,7 +202,8 @@ SWALE_API const char *swale_server_address(const struct swale_server *server, si
 /* Starts the threads and returns. -EAGAIN and the like when a thread cannot be started. */
 SWALE_API int swale_server_start(struct swale_server *server);
 
-/* Instead of start: the server runs with one loop, which the caller drives. */
+/* Replaces the server's own loops by one that the caller drives; no thread is started. Before the first listener
+ * (SWALE_ERR_STATE otherwise), which then starts the server: swale_server_start need not be called, but may be. */
 SWALE_API int swale_server_attach(struct swale_server *server, struct swale_loop *loop);
 
 /* Begins to drain: stops accepting, refuses new requests, closes every connection with 1001, and drops what

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 
 /* Refusals behind which the connection can go on: the request was well-formed, and only its subject was not to be
  * had. */
@@ -135,27 +134,16 @@ int swale__exchange_answer(struct swale_exchange *exchange, const struct swale__
 
 void swale__exchange_refuse(struct swale_exchange *exchange, int reason)
 {
-    char body[128];
-    int size = snprintf(body, sizeof body, "%s: %s\n", swale_error_name(reason), swale_strerror(reason));
-    struct swale_field fields[2] = { { swale_text("Content-Type"), swale_text("text/plain") } };
-    struct swale__answer answer = {
-        .status = swale_error_http_status(reason),
-        .fields = fields,
-        .field_count = 1,
-        .body = swale_span(body, (size_t)size),
-        .body_size = (uint64_t)size,
-        .file = -1,
-    };
+    struct swale__refusal refusal;
+    swale__refusal_init(&refusal, reason);
     if (reason == SWALE_ERR_HTTP_METHOD)
-        fields[answer.field_count++] =
+        refusal.fields[refusal.answer.field_count++] =
             (struct swale_field){ swale_text("Allow"), swale_text(exchange->route->allow) };
-    if (swale__exchange_answer(exchange, &answer, reason) == 0 || exchange->answered)
+    swale__exchange_answer(exchange, &refusal.answer, reason);
+    if (exchange->answered)
         return;
     exchange->field_count = 0; /* the hook's fields made the head too large */
-    if (swale__exchange_answer(exchange, &answer, reason) == 0 || exchange->answered)
-        return;
-    exchange->answered = true;
-    swale__session_end(exchange->session, true);
+    swale__exchange_answer(exchange, &refusal.answer, reason);
 }
 
 /* The application is done with it. Inside a hook the dispatcher frees it, when the hook has returned. */

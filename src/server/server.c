@@ -334,13 +334,14 @@ int swale_server_listen(struct swale_server *server, const struct swale_listen *
 {
     if (!server || !listen || !listen->address || listen->backlog < 0)
         return SWALE_ERR_INVALID;
-    if (server->life != SWALE__SETUP && !(server->attached && !server->workers[0]->draining))
-        return SWALE_ERR_STATE;
+    int error = server->attached ? swale_server_start(server) : 0;
+    if (error || (server->life != SWALE__SETUP && (!server->attached || server->workers[0]->draining)))
+        return error ? error : SWALE_ERR_STATE;
     struct swale__entrance *entrance = new_entrance(server, listen);
     if (!entrance)
         return -ENOMEM;
     bool shared = server->worker_count > 1 && !is_unix(listen->address);
-    int error = shared ? open_shared(server, entrance, listen) : open_copied(server, entrance, listen);
+    error = shared ? open_shared(server, entrance, listen) : open_copied(server, entrance, listen);
     if (!error) {
         entrance->address =
             swale__arena_copy(&server->arena, swale_text(swale__listener_address(entrance->doors[0].listener)));
@@ -384,33 +385,35 @@ static int prepare(struct swale_server *server)
 static void *run_worker(void *argument)
 {
     struct swale__worker *worker = argument;
-    swale_loop_run(worker->loop);
+    worker->result = swale_loop_run(worker->loop);
     return NULL;
 }
 
-static void join(struct swale_server *server)
+/* The first error with which a loop has ended, or 0. */
+static int join(struct swale_server *server)
 {
+    int error = 0;
     for (size_t i = 0; i < server->worker_count; i++) {
-        if (server->workers[i]->threaded)
-            pthread_join(server->workers[i]->thread, NULL);
-        server->workers[i]->threaded = false;
+        struct swale__worker *worker = server->workers[i];
+        if (!worker->threaded)
+            continue;
+        pthread_join(worker->thread, NULL);
+        worker->threaded = false;
+        error = error ? error : worker->result;
     }
+    return error;
 }
 
-int swale_server_start(struct swale_server *server)
+/* A server runs whole or not at all: when one thread cannot be had, those that run already are stopped again. */
+static int start_threads(struct swale_server *server)
 {
-    if (server->life != SWALE__SETUP)
-        return SWALE_ERR_STATE;
-    int error = prepare(server);
-    if (error)
-        return error;
-    server->life = SWALE__RUNNING;
+    int error = 0;
     for (size_t i = 0; i < server->worker_count && !error; i++) {
         struct swale__worker *worker = server->workers[i];
         error = -pthread_create(&worker->thread, NULL, run_worker, worker);
         worker->threaded = error == 0;
     }
-    if (error) { /* the threads that run already are stopped again: a server runs whole or not at all */
+    if (error) {
         swale_server_stop(server);
         swale_server_stop(server);
         join(server);
@@ -419,31 +422,37 @@ int swale_server_start(struct swale_server *server)
     return error;
 }
 
+int swale_server_start(struct swale_server *server)
+{
+    if (server->attached && server->life == SWALE__RUNNING)
+        return 0;
+    if (server->life != SWALE__SETUP)
+        return SWALE_ERR_STATE;
+    int error = prepare(server);
+    if (error)
+        return error;
+    server->life = SWALE__RUNNING;
+    return server->attached ? 0 : start_threads(server);
+}
+
 int swale_server_attach(struct swale_server *server, struct swale_loop *loop)
 {
     if (!server || !loop)
         return SWALE_ERR_INVALID;
-    if (server->life != SWALE__SETUP || server->entrances)
+    if (server->life != SWALE__SETUP || server->entrances || server->attached)
         return SWALE_ERR_STATE;
     struct swale__worker **workers = swale__alloc(server->options.allocator, sizeof *workers);
     if (!workers)
         return -ENOMEM;
-    struct swale__worker *worker = NULL;
-    int error = swale__worker_new(&worker, server, 0, loop);
-    if (!error)
-        error = swale__worker_prepare(worker);
+    int error = swale__worker_new(&workers[0], server, 0, loop);
     if (error) {
-        if (worker)
-            swale__worker_free(worker);
         swale__free(server->options.allocator, workers, sizeof *workers);
         return error;
     }
-    workers[0] = worker;
     remove_workers(server, server->options.threads);
     server->workers = workers;
     server->worker_count = 1;
     server->attached = true;
-    server->life = SWALE__RUNNING;
     return 0;
 }
 
@@ -456,13 +465,12 @@ void swale_server_stop(struct swale_server *server)
 
 int swale_server_wait(struct swale_server *server)
 {
-    if (server->life == SWALE__SETUP)
+    if (server->life == SWALE__SETUP && !server->attached)
         return SWALE_ERR_STATE;
     if (server->attached)
         return atomic_load(&server->workers[0]->drained) ? 0 : SWALE_ERR_STATE;
-    join(server);
     server->life = SWALE__JOINED;
-    return 0;
+    return join(server);
 }
 
 int swale_server_run(struct swale_server *server)

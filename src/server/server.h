@@ -56,8 +56,8 @@ struct swale__entrance {
 
 enum swale__life {
     SWALE__SETUP,
-    SWALE__RUNNING, /* started, or attached */
-    SWALE__JOINED   /* its threads have ended */
+    SWALE__RUNNING,
+    SWALE__JOINED /* its threads have ended */
 };
 
 struct swale_server {
@@ -96,14 +96,15 @@ struct swale__worker {
     bool owns_loop;
     bool threaded;
     pthread_t thread;
+    int result;              /* of its loop, once the thread has ended */
     struct swale__bell bell; /* swale_server_stop rings it */
     struct swale_timer drain_timer;
     bool draining, dropping;
     _Atomic bool drained;
     struct swale__list sessions;
-    struct swale__list exchanges; /* put off */
-    struct swale_field *fields;   /* where heads are parsed that come in one piece: max_fields */
-    struct swale__conn_group **groups;
+    struct swale__list exchanges;      /* put off */
+    struct swale_field *fields;        /* where heads are parsed that come in one piece: max_fields */
+    struct swale__conn_group **groups; /* NULL before the start */
     struct swale__conn_counters counters;
     struct swale__tally tally;
     _Atomic uint64_t live; /* sessions, connections, and descriptors on their way here */

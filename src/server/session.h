@@ -50,6 +50,11 @@ struct swale__session {
     bool wait_empty; /* an upgrade waits for the answers before it to leave */
 };
 
+/* How long input is discarded behind the last answer, and how long a peer that is refused has to take it. Closing a
+ * socket with unread input resets it, and the reset may destroy the answer before the peer has read it (RFC 9112
+ * section 9.6). */
+enum { SWALE__LINGER_MS = 1000 };
+
 struct swale__answer {
     int status;
     const struct swale_field *fields;
@@ -60,6 +65,15 @@ struct swale__answer {
     bool head_only;     /* HEAD */
     bool keep_alive;
 };
+
+/* The answer that a reason of the table stands for: its status, and a line of text that names it. `answer` points
+ * into the rest, so it must stay where it is. */
+struct swale__refusal {
+    struct swale__answer answer;
+    struct swale_field fields[2]; /* room for one more */
+    char body[128];
+};
+void swale__refusal_init(struct swale__refusal *refusal, int reason);
 
 /* Begins to read. On failure (-ENOMEM) the stream is still the caller's. `guest` is the session's on success. */
 int swale__session_new(struct swale__session **session, struct swale__worker *worker, struct swale__stream *stream,
@@ -83,5 +97,31 @@ void swale__session_put_off(struct swale__session *session, struct swale_exchang
 
 /* The server is shutting down: ends what is idle, lets the rest finish. */
 void swale__session_drain(struct swale__session *session);
+
+/* ---- Between session.c, session_in.c and session_out.c ---------------------------------------------- */
+
+/* Sets the one timer; SWALE_OFF stops it. */
+void swale__session_timer(struct swale__session *session, uint32_t ms);
+
+/* The time that a peer has for a whole head, and for taking some of an answer. */
+void swale__session_deadline(struct swale__session *session);
+
+/* Pauses or resumes reading, as follows from the state: to be called wherever that may have changed. */
+void swale__session_steer(struct swale__session *session);
+
+/* Handles the requests among the bytes that were kept. */
+void swale__session_go_on(struct swale__session *session);
+
+/* Frees what was kept. */
+void swale__session_forget_input(struct swale__session *session);
+
+/* Sends what can be sent; goes on with requests that had to wait for that. */
+void swale__session_push(struct swale__session *session);
+void swale__session_close_file(struct swale__session *session);
+
+/* What the stream and the loop call. */
+void swale__session_data(void *context, char *data, size_t size);
+void swale__session_written(void *context, size_t size);
+void swale__session_flush(struct swale__work *work);
 
 #endif

@@ -12,8 +12,8 @@
 enum { TURNED_AWAY_MAX = 64 };
 
 /* How many more connections than the least busy worker one may have before it gives new ones away: a few, and a
- * sixteenth. The kernel spreads connections over the listeners by a hash, evenly on the whole; this mends the rest
- * without looking at every worker's cache for every connection that differs by one. */
+ * sixteenth. The kernel spreads connections over the listeners by a hash, evenly on the whole; this mends the rest,
+ * and lets most connections stay where they came, because a gift costs a wake of the other loop. */
 enum { SLACK = 8, SLACK_SHARE = 16 };
 
 /* ---- Coming and going ------------------------------------------------------------------------------- */
@@ -243,7 +243,7 @@ static void drop_all(struct swale__worker *worker)
     swale__list_move(&sessions, &worker->sessions);
     while ((link = swale__list_pop(&sessions)))
         swale__session_end(SWALE__LIST_OWNER(link, struct swale__session, link), true);
-    for (size_t i = 0; i < worker->server->group_count; i++)
+    for (size_t i = 0; worker->groups && i < worker->server->group_count; i++)
         swale__conn_group_abort_all(worker->groups[i]);
     swale__worker_check(worker);
 }
@@ -269,7 +269,7 @@ static void drain(struct swale__worker *worker)
         swale__list_append(&worker->sessions, link);
         swale__session_drain(SWALE__LIST_OWNER(link, struct swale__session, link));
     }
-    for (size_t i = 0; i < server->group_count; i++)
+    for (size_t i = 0; worker->groups && i < server->group_count; i++)
         swale__conn_group_close_all(worker->groups[i], SWALE_ERR_DRAINING);
     if (server->options.drain_ms != SWALE_OFF)
         swale_timer_start(worker->loop, &worker->drain_timer,

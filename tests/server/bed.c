@@ -39,6 +39,7 @@ void bed_init(struct bed *bed, const struct swale_server_options *options)
 void bed_start(struct bed *bed)
 {
     assert_int_equal(swale_server_attach(bed->server, bed->loop.loop), 0);
+    assert_int_equal(swale_server_start(bed->server), 0);
 }
 
 void bed_done(struct bed *bed)

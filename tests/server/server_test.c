@@ -373,6 +373,12 @@ static void test_attached(void **state)
     struct swale_loop *loop;
     assert_int_equal(swale_loop_new(&loop, NULL), 0);
     assert_int_equal(swale_server_attach(server, loop), 0);
+    assert_int_equal(swale_server_attach(server, loop), SWALE_ERR_STATE);
+    assert_int_equal(swale_server_route(server, "/more", &(struct swale_route){ .on_request = who }), 0);
+    assert_int_equal(listen_on(server, "127.0.0.1:0"), 0);
+    assert_int_equal(swale_server_route(server, "/late", &(struct swale_route){ .on_request = who }),
+                     SWALE_ERR_STATE);
+    assert_int_equal(swale_server_start(server), 0);
     assert_int_equal(listen_on(server, "127.0.0.1:0"), 0);
     assert_ptr_equal(swale_server_loop(server, 0), loop);
     int fd = dial(server);
@@ -389,6 +395,22 @@ static void test_attached(void **state)
     while (swale_server_wait(server) != 0)
         assert_true(swale_loop_step(loop, -1) >= 0);
     close(fd);
+    swale_server_free(server);
+    swale_loop_free(loop);
+}
+
+static void test_attached_and_never_started(void **state)
+{
+    (void)state;
+    struct swale_server *server = new_server(1);
+    struct swale_loop *loop;
+    assert_int_equal(swale_loop_new(&loop, NULL), 0);
+    assert_int_equal(swale_server_attach(server, loop), 0);
+    assert_int_equal(swale_server_wait(server), SWALE_ERR_STATE);
+    swale_server_stop(server);
+    while (swale_server_wait(server) != 0)
+        assert_true(swale_loop_step(loop, -1) >= 0);
+    assert_int_equal(listen_on(server, "127.0.0.1:0"), SWALE_ERR_STATE);
     swale_server_free(server);
     swale_loop_free(loop);
 }
@@ -572,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_any_thread),
         cmocka_unit_test(test_stop_from_a_signal_handler),
         cmocka_unit_test(test_attached),
+        cmocka_unit_test(test_attached_and_never_started),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_clear_text_to_a_tls_port),
         cmocka_unit_test(test_memory_fails),
