@@ -1,6 +1,6 @@
 /* key.c - Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 sections 4.1 and 4.2.2). */
+#include "proto/key.h"
 #include "proto/token.h"
-#include "proto/upgrade.h"
 
 #include <openssl/evp.h>
 

@@ -1,9 +1,9 @@
 /* upgrade_client.c - the client's side of the opening handshake (RFC 6455 section 4.1). */
 #include "proto/authority.h"
 #include "proto/head.h"
+#include "proto/key.h"
 #include "proto/negotiate.h"
 #include "proto/token.h"
-#include "proto/upgrade.h"
 
 static bool repeated(const struct swale_upgrade_request *request, size_t index)
 {

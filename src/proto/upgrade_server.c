@@ -1,8 +1,8 @@
 /* upgrade_server.c - the server's side of the opening handshake (RFC 6455 section 4.2). */
 #include "proto/head.h"
+#include "proto/key.h"
 #include "proto/negotiate.h"
 #include "proto/token.h"
-#include "proto/upgrade.h"
 
 static const char protocol_field[] = "Sec-WebSocket-Protocol";
 

@@ -1,6 +1,6 @@
 #include "test.h"
 
-#include "proto/upgrade.h"
+#include "proto/key.h"
 
 static void test_accept(void **state)
 {

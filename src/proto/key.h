@@ -1,6 +1,6 @@
-/* upgrade.h - what both sides of the opening handshake check. */
-#ifndef SWALE_PROTO_UPGRADE_H
-#define SWALE_PROTO_UPGRADE_H
+/* key.h - Sec-WebSocket-Key, which both sides of the opening handshake check. */
+#ifndef SWALE_PROTO_KEY_H
+#define SWALE_PROTO_KEY_H
 
 #include <swale/proto.h>
 

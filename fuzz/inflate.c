@@ -1,0 +1,154 @@
+/* inflate.c - the codecs of permessage-deflate.
+ *
+ * Input: four bytes of options, then bytes that are taken twice. As a compressed message: in steps of any size the
+ * inflater must come to the same, within the room it was given, and whole it must come to what it came to in steps.
+ * As messages to be sent: deflated by any deflater, in any steps, they must be inflated to what they were. */
+#include <stdlib.h>
+#include <swale/proto.h>
+
+enum { LIMIT = 1 << 16 }; /* of what one message may inflate to, as a server has one */
+
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+struct result {
+    int error;
+    size_t size; /* LIMIT: there was more */
+    char data[LIMIT];
+};
+
+static struct swale_span copy(const void *data, size_t size)
+{
+    char *block = malloc(size + (size == 0));
+    require(block != NULL);
+    if (size > 0)
+        memcpy(block, data, size);
+    return swale_span(block, size);
+}
+
+/* Inflates a message, `piece` bytes at a time, into blocks of `capacity`. */
+static void inflate_steps(struct swale_inflater *inflater, struct swale_span message, size_t piece, size_t capacity,
+                          struct result *result)
+{
+    char *out = malloc(capacity);
+    require(out != NULL);
+    ptrdiff_t made = 0;
+    bool more = true;
+    result->size = 0;
+    while (more) {
+        size_t size = message.size < piece ? message.size : piece;
+        struct swale_span block = copy(message.data, size);
+        struct swale_span in = block;
+        do {
+            made = swale_inflater_step(inflater, &in, size == message.size, out, capacity);
+            require(made <= (ptrdiff_t)capacity && in.size <= size);
+            size_t room = LIMIT - result->size;
+            size_t kept = made < 0 ? 0 : (size_t)made < room ? (size_t)made : room;
+            memcpy(result->data + result->size, out, kept);
+            result->size += kept;
+        } while (made >= 0 && result->size < LIMIT && (in.size > 0 || (size_t)made == capacity));
+        free((void *)(uintptr_t)block.data);
+        message = swale_span(message.data + size, message.size - size);
+        more = made >= 0 && result->size < LIMIT && message.size > 0;
+    }
+    result->error = made < 0 ? (int)made : 0;
+    if (made < 0 || result->size == LIMIT)
+        swale_inflater_reset(inflater);
+    free(out);
+}
+
+static void require_same(const struct result *a, const struct result *b)
+{
+    /* Beyond the limit there may or may not be a fault to come. */
+    if (a->size < LIMIT || b->size < LIMIT)
+        require(a->error == b->error);
+    if (a->error == 0)
+        require(a->size == b->size && memcmp(a->data, b->data, a->size) == 0);
+}
+
+static void try_inflating(const uint8_t *options, struct swale_span message)
+{
+    static struct result results[3];
+    struct swale_inflater *inflater;
+    require(swale_inflater_new(&inflater, NULL, 15, false) == 0);
+    inflate_steps(inflater, message, message.size + 1, LIMIT + 1, &results[0]);
+    inflate_steps(inflater, message, 1, options[1] % 8 + 1u, &results[1]);
+    inflate_steps(inflater, message, options[2] + 1u, options[3] * 16 + 1u, &results[2]);
+    require_same(&results[0], &results[1]);
+    require_same(&results[0], &results[2]);
+
+    /* Whole: never less strict in what it writes, and the same wherever steps succeed. */
+    char *out = malloc(LIMIT);
+    require(out != NULL);
+    struct swale_span block = copy(message.data, message.size);
+    ptrdiff_t size = swale_inflater_whole(inflater, block, out, LIMIT);
+    require(size <= LIMIT);
+    if (results[0].error == 0 && results[0].size < LIMIT)
+        require(size == (ptrdiff_t)results[0].size && memcmp(out, results[0].data, results[0].size) == 0);
+    free((void *)(uintptr_t)block.data);
+    free(out);
+    swale_inflater_free(inflater);
+}
+
+/* Deflates a message in steps. Returns its size. */
+static size_t deflate_steps(struct swale_deflater *deflater, struct swale_span in, size_t capacity, char *out,
+                            size_t room)
+{
+    size_t size = 0;
+    ptrdiff_t made;
+    do {
+        require(capacity <= room - size);
+        made = swale_deflater_step(deflater, &in, true, out + size, capacity);
+        require(made >= 0 && made <= (ptrdiff_t)capacity);
+        size += (size_t)made;
+    } while (in.size > 0 || (size_t)made == capacity);
+    return size;
+}
+
+static void try_round_trip(const uint8_t *options, struct swale_span message)
+{
+    static struct result back;
+    int bits = 9 + options[0] % 7;
+    bool takeover = options[0] & 8;
+    size_t capacity = options[1] + 1u;
+    size_t room = swale_deflater_bound(message.size) + capacity;
+    char *packed = malloc(room);
+    struct swale_deflater *deflater;
+    struct swale_inflater *inflater;
+    require(packed && swale_deflater_new(&deflater, NULL, bits, takeover, options[2] % 10) == 0);
+    require(swale_inflater_new(&inflater, NULL, bits, takeover) == 0);
+    for (int i = 0; i < 3; i++) {
+        /* The message, its first half, the message: a context has something to look back to. */
+        struct swale_span part = swale_span(message.data, i == 1 ? message.size / 2 : message.size);
+        size_t size = deflate_steps(deflater, part, capacity, packed, room);
+        require(size > 0 && size <= swale_deflater_bound(part.size));
+        inflate_steps(inflater, swale_span(packed, size), options[3] + 1u, capacity, &back);
+        require(back.error == 0 && back.size == part.size && memcmp(back.data, part.data, part.size) == 0);
+    }
+    if (!takeover) {
+        ptrdiff_t size = swale_deflater_whole(deflater, message, packed, swale_deflater_bound(message.size));
+        require(size > 0);
+        require(swale_inflater_whole(inflater, swale_span(packed, (size_t)size), back.data, LIMIT) ==
+                (ptrdiff_t)message.size);
+        require(memcmp(back.data, message.data, message.size) == 0);
+    }
+    free(packed);
+    swale_deflater_free(deflater);
+    swale_inflater_free(inflater);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 4 || size >= LIMIT)
+        return 0;
+    struct swale_span message = copy(data + 4, size - 4);
+    try_inflating(data, message);
+    if (data[0] & 16)
+        try_round_trip(data, message);
+    free((void *)(uintptr_t)message.data);
+    return 0;
+}
