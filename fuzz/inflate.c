@@ -1,10 +1,13 @@
 /* inflate.c - the codecs of permessage-deflate.
  *
- * Input: four bytes of options, then bytes that are taken twice. As a compressed message: in steps of any size the
- * inflater must come to the same, within the room it was given, and whole it must come to what it came to in steps.
- * As messages to be sent: deflated by any deflater, in any steps, they must be inflated to what they were. */
+ * Input: four bytes of options, then bytes that are taken in up to three ways. As a compressed message, as they are,
+ * or as a script that assembles one of blocks and streams, good and bad (the fuzzer sees nothing of zlib's inside,
+ * and would be long in finding these): in steps of any size the inflater must come to the same, within the room it
+ * was given, and whole it must come to what it came to in steps. As messages to be sent: deflated by any deflater, in
+ * any steps, they must be inflated to what they were. */
 #include <stdlib.h>
 #include <swale/proto.h>
+#include <zlib.h>
 
 enum { LIMIT = 1 << 16 }; /* of what one message may inflate to, as a server has one */
 
@@ -93,6 +96,78 @@ static void try_inflating(const uint8_t *options, struct swale_span message)
     swale_inflater_free(inflater);
 }
 
+/* ---- Messages made by a script ---- */
+
+struct message {
+    char data[8192];
+    size_t size;
+};
+
+static void add(struct message *message, const void *data, size_t size)
+{
+    if (size <= sizeof message->data - message->size) {
+        memcpy(message->data + message->size, data, size);
+        message->size += size;
+    }
+}
+
+static void add_deflated(struct message *message, struct swale_span text, int flush, int strategy)
+{
+    unsigned char out[1024];
+    z_stream stream = { 0 };
+    require(deflateInit2(&stream, 6, Z_DEFLATED, -15, 8, strategy) == Z_OK);
+    stream.next_in = (unsigned char *)(uintptr_t)text.data;
+    stream.avail_in = (unsigned)text.size;
+    stream.next_out = out;
+    stream.avail_out = sizeof out;
+    deflate(&stream, flush);
+    require(stream.avail_out > 0);
+    add(message, out, sizeof out - stream.avail_out);
+    deflateEnd(&stream);
+}
+
+/* Each step of the script is one byte, and perhaps text behind it. */
+static void assemble(struct swale_span script, struct message *message)
+{
+    for (size_t i = 0; i < script.size; i++) {
+        unsigned step = (unsigned char)script.data[i];
+        size_t left = script.size - i - 1;
+        struct swale_span text = swale_span(script.data + i + 1, step / 8 < left ? step / 8 : left);
+        char stored[5] = { (char)(step & 64), (char)text.size, 0, (char)~text.size, (char)0xff };
+        switch (step % 8) {
+        case 0:
+            add_deflated(message, text, Z_SYNC_FLUSH, Z_DEFAULT_STRATEGY);
+            break;
+        case 1:
+            add_deflated(message, text, Z_FINISH, Z_FIXED);
+            break;
+        case 2:
+            add_deflated(message, text, Z_FINISH, Z_HUFFMAN_ONLY);
+            break;
+        case 3: /* a stored block; its type, at times, is not that */
+            add(message, stored, sizeof stored);
+            add(message, text.data, text.size);
+            break;
+        case 4: /* a repetition of what came before, however far back */
+            add(message, "\x02\x81", 1 + step / 128);
+            add(message, text.data, text.size);
+            break;
+        case 5:
+            message->size -= step / 8 < message->size ? step / 8 : message->size;
+            continue;
+        case 6:
+            add(message, "\x03\x00", 2);
+            continue;
+        default:
+            add(message, "\x00\x00\x00\xff\xff", step < 128 ? 5 : 1);
+            continue;
+        }
+        i += text.size;
+    }
+}
+
+/* ---- Messages made by our deflater ---- */
+
 /* Deflates a message in steps. Returns its size. */
 static size_t deflate_steps(struct swale_deflater *deflater, struct swale_span in, size_t capacity, char *out,
                             size_t room)
@@ -146,7 +221,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 4 || size >= LIMIT)
         return 0;
     struct swale_span message = copy(data + 4, size - 4);
+    static struct message assembled;
+    assembled.size = 0;
+    assemble(message, &assembled);
     try_inflating(data, message);
+    try_inflating(data, swale_span(assembled.data, assembled.size));
     if (data[0] & 16)
         try_round_trip(data, message);
     free((void *)(uintptr_t)message.data);
