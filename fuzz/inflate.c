@@ -72,9 +72,50 @@ static void require_same(const struct result *a, const struct result *b)
         require(a->size == b->size && memcmp(a->data, b->data, a->size) == 0);
 }
 
+/* The final block ended: another stream may follow, in the same window. */
+static void next_stream(z_stream *stream)
+{
+    unsigned char window[32768];
+    unsigned size = 0;
+    require(inflateGetDictionary(stream, window, &size) == Z_OK);
+    require(inflateReset(stream) == Z_OK && inflateSetDictionary(stream, window, size) == Z_OK);
+}
+
+/* What RFC 7692 section 7.2.2 says, as literally as zlib allows, with the whole message in one buffer and the tail
+ * behind it; and what inflater.c says that it bears beyond that. */
+static void inflate_literally(struct swale_span message, struct result *result)
+{
+    char *in = malloc(message.size + 4);
+    z_stream stream = { 0 };
+    require(in && inflateInit2(&stream, -15) == Z_OK);
+    if (message.size > 0)
+        memcpy(in, message.data, message.size);
+    memcpy(in + message.size, "\x00\x00\xff\xff", 4);
+    stream.next_in = (unsigned char *)in;
+    stream.avail_in = (unsigned)message.size + 4;
+    stream.next_out = (unsigned char *)result->data;
+    stream.avail_out = LIMIT;
+    int state = Z_OK;
+    bool good = message.size == 0;
+    while (!good && state == Z_OK && stream.avail_out > 0) {
+        state = inflate(&stream, Z_BLOCK);
+        if (state == Z_STREAM_END && stream.avail_in >= 4) {
+            good = stream.avail_in == 4;
+            state = Z_OK;
+            next_stream(&stream);
+        } else if (state == Z_OK && stream.avail_in == 0) {
+            good = (stream.data_type & (128 | 64 | 63)) == 128;
+        }
+    }
+    result->size = LIMIT - stream.avail_out;
+    result->error = good || stream.avail_out == 0 ? 0 : SWALE_ERR_DEFLATE_DATA;
+    inflateEnd(&stream);
+    free(in);
+}
+
 static void try_inflating(const uint8_t *options, struct swale_span message)
 {
-    static struct result results[3];
+    static struct result results[3], literal;
     struct swale_inflater *inflater;
     require(swale_inflater_new(&inflater, NULL, 15, false) == 0);
     inflate_steps(inflater, message, message.size + 1, LIMIT + 1, &results[0]);
@@ -82,6 +123,8 @@ static void try_inflating(const uint8_t *options, struct swale_span message)
     inflate_steps(inflater, message, options[2] + 1u, options[3] * 16 + 1u, &results[2]);
     require_same(&results[0], &results[1]);
     require_same(&results[0], &results[2]);
+    inflate_literally(message, &literal);
+    require_same(&results[0], &literal);
 
     /* Whole: never less strict in what it writes, and the same wherever steps succeed. */
     char *out = malloc(LIMIT);
