@@ -156,6 +156,19 @@ describe("the landing page", { timeout: 60_000 * SLACK }, () => {
   });
 });
 
+describe("reduced motion", { timeout: 60_000 * SLACK }, () => {
+  it("still draws, without moving on its own", async () => {
+    for (const [page, selector] of [["index", "#water"], ["monitor", "#connections"]]) {
+      const tab = await openTab(page, { ...DESKTOP, reducedMotion: "reduce" });
+      await isLive(tab);
+      const blank = (await painted(tab, selector)).count;
+      await until(`${page} draws`, async () => (await painted(tab, selector)).count > Math.min(blank, 5000));
+      await closeTab(tab);
+    }
+    noFaults();
+  });
+});
+
 describe("the chat", { timeout: 120_000 * SLACK }, () => {
   let ada;
   let bob;

@@ -23,7 +23,7 @@ class Suite:
 
     def answered(self, name, *inputs, by, reason=None, closes=True, shows=None):
         """Each input, on a connection of its own, is answered by one of the statuses `by` (0: dropped without an
-        answer), with `shows` in the head, after which the server closes and counts the reason."""
+        answer), with `shows` in the head, after which the server closes without a second answer and counts the reason."""
 
         def act(program):
             before = program.counted(reason) if reason else 0
@@ -34,7 +34,8 @@ class Suite:
                     assert status in by, f"{data[:120]!r}: {status}, not one of {by}"
                     assert not shows or shows.encode() in peer.head, f"{data[:120]!r}: no {shows!r} in {peer.head!r}"
                     if closes:
-                        peer.until_end()
+                        rest = peer.until_end()
+                        assert b"HTTP/" not in rest, f"{data[:120]!r}: a second answer: {rest[:120]!r}"
             expect_counted(program, reason, before, len(inputs))
 
         self.rows.append((name, act))

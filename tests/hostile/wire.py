@@ -132,14 +132,16 @@ class Peer:
         return taken
 
     def until_end(self, seconds=None):
-        """Reads on until the server closes. Fails with TimeoutError unless it does."""
+        """Reads on until the server closes, and returns the first 64 KiB of that. Fails with TimeoutError unless it does."""
         end = time.monotonic() + (seconds or self.patience)
+        rest = b""
         try:
             while True:
+                rest = (rest + self.buffer)[:65536]
                 self.buffer = b""
                 self._more(end - time.monotonic())
         except Gone:
-            return
+            return rest
 
     # ---- HTTP
 

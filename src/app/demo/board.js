@@ -24,6 +24,12 @@ const others = new Map(); // id -> { samples, offset, heard, ink }
 const live = new Live("topic/cursors?self=1");
 showStatus(document.getElementById("status"), live);
 
+live.addEventListener("state", () => {
+  if (live.state === "live") return;
+  me.echo = null;
+  others.clear();
+});
+
 // ---- The wire (README.md)
 
 function encode(flags, now) {
