@@ -450,7 +450,8 @@ SWALE_API ptrdiff_t swale_inflater_step(struct swale_inflater *inflater, struct 
                                         size_t capacity);
 
 /* A whole message at once, for an inflater without context takeover: the fast path. Returns its size,
- * SWALE_ERR_TOO_SMALL when it does not fit (use steps then; nothing is lost), or as above. */
+ * SWALE_ERR_TOO_SMALL when it does not fit or is over 64 KiB compressed (use steps then; nothing is lost),
+ * SWALE_ERR_STATE in the middle of another message or where a context is kept, or as above. */
 SWALE_API ptrdiff_t swale_inflater_whole(struct swale_inflater *inflater, struct swale_span in, char *out,
                                          size_t capacity);
 
@@ -465,7 +466,7 @@ SWALE_API ptrdiff_t swale_deflater_step(struct swale_deflater *deflater, struct 
                                         size_t capacity);
 
 /* A whole message at once, for a deflater without context takeover. SWALE_ERR_TOO_SMALL when the result
- * would exceed `capacity`; swale_deflater_bound(size) always suffices. */
+ * would exceed `capacity`; swale_deflater_bound(size) always suffices. SWALE_ERR_STATE as above. */
 SWALE_API ptrdiff_t swale_deflater_whole(struct swale_deflater *deflater, struct swale_span in, char *out,
                                          size_t capacity);
 SWALE_API size_t swale_deflater_bound(size_t size);

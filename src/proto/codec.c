@@ -34,7 +34,7 @@ void swale__stream_prepare(z_stream *stream, const struct swale_allocator *alloc
 {
     stream->zalloc = allocate;
     stream->zfree = release;
-    stream->opaque = (void *)(uintptr_t)allocator; /* const again where it is used */
+    stream->opaque = (void *)allocator; /* const again where it is used */
 }
 
 /* zlib counts in `unsigned`; what is more than that is for the next call. */
@@ -48,7 +48,7 @@ int swale__stream_run(z_stream *stream, int (*run)(z_stream *stream, int flush),
 {
     unsigned input = countable(in->size);
     unsigned room = countable(out->capacity - out->size);
-    stream->next_in = (unsigned char *)(uintptr_t)in->data; /* only read, in spite of its type */
+    stream->next_in = (unsigned char *)in->data; /* only read, in spite of its type */
     stream->avail_in = input;
     stream->next_out = (unsigned char *)out->data + out->size;
     stream->avail_out = room;

@@ -88,7 +88,7 @@ static int expect(struct scan *scan, char wanted, enum part next)
 
 static struct swale_span offset_span(uint32_t offset, uint32_t size)
 {
-    /* Not a pointer yet: see the top of this file. */
+    /* Not a pointer yet: see the top of this file. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     return swale_span((const char *)(uintptr_t)offset, size);
 }
 

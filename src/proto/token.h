@@ -45,7 +45,7 @@ static inline int swale__hex(char c)
 static inline struct swale_span swale__slice(struct swale_span text, size_t begin, size_t end)
 {
     /* An empty span may have no data, and nothing may be added to a null pointer. */
-    return swale_span(text.data ? text.data + begin : NULL, end - begin);
+    return swale_span(begin > 0 ? text.data + begin : text.data, end - begin);
 }
 
 #endif
