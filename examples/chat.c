@@ -60,8 +60,9 @@ static int serve(struct swale_server *server, const char *address)
     for (size_t n = 0; !error && n < swale_server_loop_count(server); n++)
         error = swale_hub_attach(hub, swale_server_loop(server, n));
     if (!error)
-        error = swale_server_route(server, "/room/{name}",
-                                   &(struct swale_route){ .handler = &handler, .on_upgrade = enter });
+        error =
+            swale_server_route(server, "/room/{name}",
+                               &(struct swale_route){ .handler = &handler, .on_upgrade = enter, .free_user = free });
     if (!error)
         error = swale_server_listen(server, &(struct swale_listen){ .address = address });
     if (error)
