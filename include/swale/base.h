@@ -72,8 +72,8 @@ struct swale_allocator {
 /* ---- Errors and reasons ----------------------------------------------------------------------------- */
 
 /* One table holds every code: X(code, NAME, http, close, "name", "text").
- *   http   status of the answer while the connection is still HTTP, 0 where that cannot happen
- *   close  WebSocket close code once it is open (RFC 6455 section 7.4), 0 where no close frame is sent
+ *     http   status of the answer while the connection is still HTTP, 0 where that cannot happen
+ *     close  WebSocket close code once it is open (RFC 6455 section 7.4), 0 where no close frame is sent
  * The short name is what appears in logs and metrics; it does not change between releases. */
 #define SWALE_ERRORS(X)                                                                                              \
     /* The call was refused and nothing changed: mend the call. */                                                   \
