@@ -206,10 +206,8 @@ void swale__conn_deliver_kept(struct swale_conn *conn)
 static void throw_away(struct swale_conn *conn, size_t size)
 {
     conn->thrown_away += size;
-    if (conn->thrown_away > SWALE__LINGER_BYTES) {
-        conn->drop = true;
+    if (swale__conn_flooded(conn))
         swale__conn_touch(conn);
-    }
 }
 
 /* More came although the stream was asked to pause: it is put behind what is kept already. */

@@ -42,7 +42,10 @@ static bool drained(struct swale_conn *conn)
 {
     if (conn->out.size > conn->group->limits.high_water / 2 || !swale__conn_open_now(conn))
         return false;
-    conn->auto_paused = false;
+    if (conn->auto_paused) { /* the silence of a peer that was not read does not count either */
+        conn->auto_paused = false;
+        swale_engine_alive(&conn->engine, swale__conn_now(conn));
+    }
     if (conn->full_told) {
         conn->full_told = false;
         if (conn->handler->on_drain)
@@ -68,7 +71,8 @@ static void exchange(struct swale_conn *conn)
 
 static void set_reading(struct swale_conn *conn)
 {
-    bool wanted = !conn->ended && !conn->dead && !conn->stalled && !swale__conn_held(conn);
+    bool wanted =
+        !conn->ended && !conn->dead && !conn->stalled && !swale__conn_held(conn) && !swale__conn_flooded(conn);
     if (wanted == conn->reading)
         return;
     conn->reading = wanted;
@@ -118,8 +122,9 @@ static void close_stream(struct swale_conn *conn, bool abort)
 static void linger(struct swale_conn *conn)
 {
     bool empty = conn->out.size == 0;
-    if (conn->dead || conn->drop || (conn->ended && empty)) {
-        close_stream(conn, conn->dead || conn->drop);
+    bool in_peace = !conn->dead && !conn->drop && !swale__conn_flooded(conn);
+    if (!in_peace || (conn->ended && empty)) {
+        close_stream(conn, !in_peace);
         return;
     }
     bool server = conn->group->config.role == SWALE_SERVER;

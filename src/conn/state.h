@@ -169,6 +169,12 @@ static inline bool swale__conn_held(const struct swale_conn *conn)
     return (conn->app_paused || conn->auto_paused) && swale__conn_open_now(conn);
 }
 
+/* It has sent too much since it was told, or has said itself, that the connection is over. */
+static inline bool swale__conn_flooded(const struct swale_conn *conn)
+{
+    return conn->thrown_away > SWALE__LINGER_BYTES;
+}
+
 static inline uint64_t swale__conn_now(const struct swale_conn *conn)
 {
     return swale_loop_now(conn->subscriber.loop);

@@ -96,7 +96,7 @@ static void use(struct swale_conn *conn, const char *data, struct swale_shared *
         return;
     swale_conn_send_text(conn, "small");
     swale_conn_send(conn, SWALE_TEXT, data, 3000);
-    swale_conn_send(conn, SWALE_TEXT, data, 70000);
+    swale_conn_send(conn, SWALE_TEXT, data, 30000);
     swale_conn_send_part(conn, SWALE_TEXT, data, 2000, false);
     swale_conn_ping(conn, swale_text("ping"));
     swale_conn_send_part(conn, SWALE_TEXT, data, 100, true);
@@ -127,8 +127,8 @@ static bool run(uint64_t fail_at, const struct swale_deflate_params *deflate, st
     struct harness h;
     struct swale_shared *shared;
     static const unsigned char mask[4] = { 1, 2, 3, 4 };
-    char *data = malloc(70000), early[40];
-    for (size_t i = 0; i < 70000; i++)
+    char *data = malloc(30000), early[40];
+    for (size_t i = 0; i < 30000; i++)
         data[i] = (char)('a' + i * i / 7 % 26);
     size_t size = put_frame(early, 0x81, "earlier than everything", 23, mask);
     assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, data, 5000), 0);
@@ -144,8 +144,8 @@ static bool run(uint64_t fail_at, const struct swale_deflate_params *deflate, st
     if (!failed) {
         assert_true(h.server.close.clean);
         assert_true(h.client.close.clean);
-        assert_int_equal(h.server.received, 23 + 2 * (5 + 3000 + 70000 + 2100 + 5000));
-        assert_int_equal(h.client.received, 2 * (5 + 3000 + 70000 + 2100 + 5000));
+        assert_int_equal(h.server.received, 23 + 2 * (5 + 3000 + 30000 + 2100 + 5000));
+        assert_int_equal(h.client.received, 2 * (5 + 3000 + 30000 + 2100 + 5000));
     }
     assert_int_equal(swale__conn_group_count(h.groups[SWALE_SERVER]), 0);
     assert_int_equal(swale__conn_group_count(h.groups[SWALE_CLIENT]), 0);
@@ -159,10 +159,10 @@ static void test_every_allocation_fails_once(void **state)
 {
     (void)state;
     static const struct swale_deflate_params *const modes[] = { NULL, &takeover, &alone };
-    for (int n = 0; n < 12; n++) {
+    for (int n = 0; n < 6; n++) {
         struct swale__pair_options pair = { .capacity = 1 << 20, .chunk = n & 1 ? 9999 : 0, .in_flight = n & 1 };
-        const struct swale_deflate_params *deflate = modes[n / 4];
-        bool parts = n & 2;
+        const struct swale_deflate_params *deflate = modes[n / 2];
+        bool parts = n == 1 || n == 2 || n == 4;
         assert_false(run(0, deflate, pair, parts));
         uint64_t fail_at = 1;
         while (run(fail_at, deflate, pair, parts))

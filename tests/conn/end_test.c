@@ -262,6 +262,30 @@ static void test_peer_floods_after_close(void **state)
     harness_done(&h);
 }
 
+/* The same while our answer is still in the queue: it is not read beyond the bound, and the queue still goes. */
+static void test_peer_floods_and_does_not_read(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_options options = raw_client(0);
+    options.pair.capacity = 10000;
+    harness_init(&h, &options);
+    swale__stream_pause(h.raw.stream);
+    char *junk = calloc(1, 1 << 20);
+    swale_conn_send(h.server.conn, SWALE_BINARY, junk, 50000);
+    harness_frame(&h, 0x88, "\x03\xe8", 2);
+    for (int i = 0; i < 6 && h.raw.out_size == 0; i++)
+        harness_send(&h, junk, 1 << 20);
+    assert_true(h.raw.out_size > 0);
+    assert_int_equal(h.server.calls[ON_CLOSE], 0);
+    swale__stream_resume(h.raw.stream);
+    test_loop_settle(&h.loop);
+    assert_string_equal(h.server.log, "open close:peer-closed:1000:clean: ");
+    assert_int_equal(count(&h), 0);
+    free(junk);
+    harness_done(&h);
+}
+
 /* ---- Faults ----------------------------------------------------------------------------------------- */
 
 static void test_protocol_errors(void **state)
@@ -585,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_answer_is_not_read),
         cmocka_unit_test(test_peer_does_not_end),
         cmocka_unit_test(test_peer_floods_after_close),
+        cmocka_unit_test(test_peer_floods_and_does_not_read),
         cmocka_unit_test(test_protocol_errors),
         cmocka_unit_test(test_fault_with_a_full_queue),
         cmocka_unit_test(test_fail_reasons),

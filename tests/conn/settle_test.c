@@ -143,6 +143,36 @@ static void test_slow_but_reading(void **state)
     }
 }
 
+/* The queue of a peer that does not read is emptied by taking messages back: it gets a ping before it counts as
+ * gone, though the silence before was long. */
+static void test_silence_while_held_back_does_not_count(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct swale_shared *shared;
+    harness_init(&h, &(struct harness_options){
+                         .raw_client = true, .limits = { .high_water = 10000 }, .pair = { .capacity = 100 } });
+    struct swale_subscriber *subscriber = swale_conn_subscriber(h.server.conn);
+    char data[6000] = { 0 };
+    assert_int_equal(swale_shared_new(&shared, NULL, SWALE_BINARY, data, sizeof data), 0);
+    swale__stream_pause(h.raw.stream);
+    swale_conn_send(h.server.conn, SWALE_BINARY, data, 1000);
+    test_loop_settle(&h.loop);
+    while (subscriber->ops->deliver(subscriber, shared, 1) == SWALE_DELIVERED)
+        ;
+    swale_shared_unref(shared);
+    test_loop_advance(&h.loop, 30000);
+    assert_true(subscriber->ops->drop(subscriber, 1, true) > 0);
+    test_loop_advance(&h.loop, 6000); /* 36 s since the last sign of life */
+    assert_int_equal(h.server.calls[ON_CLOSE], 0);
+    swale__stream_resume(h.raw.stream);
+    test_loop_advance(&h.loop, 24000);
+    assert_non_null(strstr(harness_heard(&h), " ping: "));
+    harness_frame(&h, 0x8a, "", 0);
+    assert_int_equal(h.server.calls[ON_CLOSE], 0);
+    harness_done(&h);
+}
+
 /* ---- The echo path ---------------------------------------------------------------------------------- */
 
 /* No allocation per message once warm, whatever the size up to 16 KiB, alone or many in a run. */
@@ -213,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_silence_while_paused),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_slow_but_reading),
+        cmocka_unit_test(test_silence_while_held_back_does_not_count),
         cmocka_unit_test(test_echo_does_not_allocate),
         cmocka_unit_test(test_size_of_an_idle_connection),
     };
