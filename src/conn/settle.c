@@ -54,19 +54,16 @@ static bool drained(struct swale_conn *conn)
     return swale__outq_ready(&conn->out) || (conn->stalled && !swale__conn_held(conn));
 }
 
-/* Delivering makes answers, writing makes room for more of them: a few rounds of that, then the others' turn. */
+/* Delivering makes answers, writing makes room for more of them. It comes to an end: what was kept is finite, and
+ * on_drain comes once for each time that the stream would take no more. */
 static void exchange(struct swale_conn *conn)
 {
-    for (int round = 0; round < SWALE__DRAIN_ROUNDS; round++) {
+    do {
         swale__conn_deliver_kept(conn);
         if (conn->ended && conn->stage == SWALE__LIVE && !conn->stalled)
             swale__conn_end_of_stream(conn);
         swale__conn_flush(conn);
-        if (!drained(conn))
-            return;
-    }
-    swale__loop_forget(conn->subscriber.loop, &conn->work);
-    swale__loop_at_next(conn->subscriber.loop, &conn->work);
+    } while (drained(conn));
 }
 
 static void set_reading(struct swale_conn *conn)

@@ -40,8 +40,6 @@ enum {
     SWALE__SPARE_COUNT = 8,
     /* Shared frames up to this size are copied: cheaper than counting references across threads. */
     SWALE__SHARED_COPY = 512,
-    /* on_drain and what it sends may take turns so often before the loop goes on. */
-    SWALE__DRAIN_ROUNDS = 4,
     /* Connections whose transport ends in peace behind on_close: beyond so many, the oldest is dropped. */
     SWALE__LINGER_COUNT = 1024,
     /* What one of them may still send. */

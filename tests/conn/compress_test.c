@@ -125,7 +125,9 @@ static void test_context_survives(void **state)
         size_t delivered = 0;
         for (int i = 0; i < 24; i++) {
             char *text = prose(9000, i % 3);
-            assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, text, 9000), 0);
+            char *other = prose(9000, i % 3 + 5);
+            assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, other, 9000), 0);
+            free(other);
             /* The client does not read just now: some of these are refused. */
             if (i % 4 == 0)
                 swale_conn_pause(h.client.conn);

@@ -52,6 +52,26 @@ static void test_peer_closes(void **state)
     }
 }
 
+/* Without memory for the answer the connection ends, and is not called clean. */
+static void test_no_memory_for_the_close_frame(void **state)
+{
+    (void)state;
+    for (int ours = 0; ours < 2; ours++) {
+        struct harness h;
+        struct harness_options options = raw_client(0);
+        harness_init(&h, &options);
+        recorder_send(&h.raw, ours ? "\x8a\x80\x00\x00\x00\x00" : "\x88\x80\x00\x00\x00\x00", 6);
+        h.loop.memory.fail_at = h.loop.memory.allocations + 1;
+        if (ours)
+            assert_int_equal(swale_conn_close(h.server.conn, 1000, NULL), 0);
+        test_loop_settle(&h.loop);
+        assert_string_equal(h.server.log, ours ? "open close:local-closed:1006: " : "open close:peer-closed:1005: ");
+        assert_int_equal(h.raw.size, 0);
+        assert_int_equal(h.raw.ends, 1);
+        harness_done(&h);
+    }
+}
+
 static void test_we_close(void **state)
 {
     (void)state;
@@ -599,6 +619,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peer_closes),
+        cmocka_unit_test(test_no_memory_for_the_close_frame),
         cmocka_unit_test(test_we_close),
         cmocka_unit_test(test_close_checks_its_arguments),
         cmocka_unit_test(test_close_behind_the_queue),

@@ -224,6 +224,7 @@ struct role_open {
     bool parts;
     const struct swale_deflate_params *deflate;
     struct swale_span early, answer, subprotocol;
+    bool ended;
 };
 
 static int open_conn(struct harness *harness, const struct role_open *how)
@@ -241,6 +242,7 @@ static int open_conn(struct harness *harness, const struct role_open *how)
         .deflate = how->deflate != NULL,
         .early = how->early,
         .answer = how->answer,
+        .ended = how->ended,
     };
     if (how->deflate)
         open.deflate_params = *how->deflate;
@@ -258,7 +260,8 @@ static void open_ends(struct harness *harness, const struct harness_options *opt
                                 .deflate = options->deflate,
                                 .early = options->early,
                                 .answer = options->answer,
-                                .subprotocol = options->subprotocol };
+                                .subprotocol = options->subprotocol,
+                                .ended = options->ended };
     struct role_open client = { .role = SWALE_CLIENT,
                                 .stream = harness->ends[1],
                                 .observer = &harness->client,

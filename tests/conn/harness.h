@@ -45,6 +45,7 @@ struct harness_options {
     bool parts;                                        /* the handlers stream */
     bool echo;                                         /* the server echoes */
     struct swale_span early, answer, subprotocol;      /* of the server */
+    bool ended;                                        /* its stream's on_end has come already */
     void (*act[CALLBACKS])(struct observer *observer); /* of the server */
     uint64_t fail_at;                                  /* this allocation fails, counted from the opening on */
 };

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conn/state.h"
+
 static const unsigned char mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
 
 /* A script of everything that a client may send, and what the application sees of it. */
@@ -237,6 +239,61 @@ static void test_early_bytes_wait_for_a_pause_in_on_open(void **state)
     harness_done(&h);
 }
 
+/* The same with a peer that has ended its direction already. */
+static void test_ended_before_it_was_opened(void **state)
+{
+    (void)state;
+    char script[100];
+    size_t size = put_frame(script, 0x81, "early", 5, mask);
+    for (int paused = 0; paused < 2; paused++) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                    .ended = true,
+                                                    .echo = true,
+                                                    .early = swale_span(script, size),
+                                                    .act = { [ON_OPEN] = paused ? pause : NULL } });
+        if (paused) {
+            test_loop_advance(&h.loop, 100000);
+            assert_string_equal(h.server.log, "open ");
+            swale_conn_resume(h.server.conn);
+            test_loop_settle(&h.loop);
+        }
+        assert_string_equal(h.server.log, "open text:early close:peer-gone:1006: ");
+        assert_string_equal(harness_heard(&h), "text:early ");
+        harness_done(&h);
+    }
+}
+
+/* A stream may have bytes in hand when it is asked to pause (TLS): they wait behind those that wait already. */
+static void test_bytes_that_come_in_spite_of_a_pause(void **state)
+{
+    (void)state;
+    struct harness h;
+    char script[256 + 400], expected[400] = "open ";
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .act = { [ON_MESSAGE] = pause } });
+    size_t size = 0;
+    for (char i = 'a'; i <= 'z'; i++) {
+        char word[10];
+        size += put_frame(script + 256 + size, 0x81, &i, 1, mask);
+        snprintf(word, sizeof word, "text:%c ", i);
+        strcat(expected, word);
+    }
+    for (size_t at = 0, n = 1; at < size; at += n, n = n % 13 + 1) {
+        char run[256 + 16];
+        n = size - at < n ? size - at : n;
+        memcpy(run + 256, script + 256 + at, n);
+        swale__conn_stream_user.on_data(h.server.conn, run + 256, n);
+    }
+    while (h.server.calls[ON_MESSAGE] < 26) {
+        unsigned calls = h.server.calls[ON_MESSAGE];
+        swale_conn_resume(h.server.conn);
+        test_loop_settle(&h.loop);
+        assert_int_equal(h.server.calls[ON_MESSAGE], calls + 1);
+    }
+    assert_string_equal(h.server.log, expected);
+    harness_done(&h);
+}
+
 /* ---- Control frames --------------------------------------------------------------------------------- */
 
 static void test_every_ping_is_answered_in_order(void **state)
@@ -363,6 +420,8 @@ int main(void)
         cmocka_unit_test(test_close_looks_behind_a_pause),
         cmocka_unit_test(test_early_bytes_come_after_open),
         cmocka_unit_test(test_early_bytes_wait_for_a_pause_in_on_open),
+        cmocka_unit_test(test_ended_before_it_was_opened),
+        cmocka_unit_test(test_bytes_that_come_in_spite_of_a_pause),
         cmocka_unit_test(test_every_ping_is_answered_in_order),
         cmocka_unit_test(test_ping_flood_unread),
         cmocka_unit_test(test_ping_flood_unread_by_a_server),

@@ -340,25 +340,6 @@ static void test_source_driven_by_drain(void **state)
     }
 }
 
-/* Even a stream that takes everything does not keep the turn from ending. */
-static void test_drain_gives_others_their_turn(void **state)
-{
-    (void)state;
-    struct harness h;
-    unsigned left = 1000;
-    harness_init(&h, &(struct harness_options){ .raw_client = true,
-                                                .act = { [ON_DRAIN] = send_more },
-                                                .limits = { .high_water = 1000 },
-                                                .pair = { .capacity = 20004 } });
-    h.server.context = &left;
-    send_more(&h.server);
-    swale_loop_step(h.loop.loop, 0);
-    assert_true(left > 900);
-    test_loop_settle(&h.loop);
-    assert_int_equal(left, 0);
-    harness_done(&h);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,7 +356,6 @@ int main(void)
         cmocka_unit_test(test_echo_to_a_peer_that_does_not_read),
         cmocka_unit_test(test_echo_of_the_largest),
         cmocka_unit_test(test_source_driven_by_drain),
-        cmocka_unit_test(test_drain_gives_others_their_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
