@@ -173,7 +173,6 @@ static void link_at_tail(struct swale__outq *queue, struct swale__segment *first
 /* Several runs, each but the last in a chunk that it fills. */
 static int append_split(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit, size_t size)
 {
-    struct swale__chunk *newest = queue->chunk;
     struct swale__segment *first = NULL, *last = NULL;
     for (size_t offset = 0; offset < size;) {
         size_t n = size - offset < RUN_MAX ? size - offset : RUN_MAX;
@@ -197,8 +196,6 @@ out_of_memory:
         free_segment(queue, loop, first);
         first = next;
     }
-    /* A run may have been placed in the chunk that was the newest: it is freed, but its place is lost. */
-    queue->chunk = newest;
     return -ENOMEM;
 }
 

@@ -30,9 +30,6 @@ void swale__conn_flush(struct swale_conn *conn)
         return;
     int result = swale__outq_flush(&conn->out, conn->stream, &left);
     swale__count(&conn->group->counters->wire_out, left);
-    /* While we do not read, that the peer does is its sign of life. */
-    if (left > 0 && conn->auto_paused && swale__conn_open_now(conn))
-        swale_engine_alive(&conn->engine, swale__conn_now(conn));
     if (result < 0)
         swale__conn_dead(conn, result);
 }

@@ -112,6 +112,21 @@ static void test_incompressible(void **state)
     free(data);
 }
 
+/* How many messages the log has behind `start`; each must be one of the two. */
+static size_t check_messages(const char *start, const char *one, const char *other)
+{
+    char words[2][40];
+    size_t count = 0;
+    snprintf(words[0], sizeof words[0], "[9000]%08x ", (unsigned)checksum(one, 9000));
+    snprintf(words[1], sizeof words[1], "[9000]%08x ", (unsigned)checksum(other, 9000));
+    while ((start = strchr(start, '['))) {
+        assert_true(strncmp(start, words[0], 15) == 0 || strncmp(start, words[1], 15) == 0);
+        start++;
+        count++;
+    }
+    return count;
+}
+
 /* Whatever happens in between, the two windows of a kept context agree: a refusal, plain and shared messages, memory
  * that runs out. */
 static void test_context_survives(void **state)
@@ -127,7 +142,7 @@ static void test_context_survives(void **state)
             char *text = prose(9000, i % 3);
             char *other = prose(9000, i % 3 + 5);
             assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, other, 9000), 0);
-            free(other);
+            size_t log_size = h.client.log_size, before = delivered;
             /* The client does not read just now: some of these are refused. */
             if (i % 4 == 0)
                 swale_conn_pause(h.client.conn);
@@ -142,7 +157,9 @@ static void test_context_survives(void **state)
             h.loop.memory.fail_at = 0;
             swale_conn_resume(h.client.conn);
             test_loop_settle(&h.loop);
+            assert_int_equal(check_messages(h.client.log + log_size, text, other), delivered - before);
             swale_shared_unref(shared);
+            free(other);
             free(text);
             assert_int_equal(h.client.calls[ON_CLOSE], 0);
             assert_int_equal(h.client.calls[ON_MESSAGE], delivered);
