@@ -99,7 +99,7 @@ static void test_fails_and_refuses(void **state)
     assert_int_equal(deliver(&h, "late", 1), SWALE_ERR_CLOSED);
     test_loop_settle(&h.loop);
     assert_string_equal(h.server.log, "open close:slow-reader:1006: ");
-    assert_string_equal(harness_heard(&h), "close:1008:slow-reader ");
+    assert_string_equal(harness_heard(&h), "text-:x close:1008:slow-reader ");
     harness_done(&h);
 }
 
