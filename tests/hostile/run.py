@@ -1,7 +1,7 @@
 """run.py GROUP [ROW...] - runs the rows of rows/GROUP.py against the program, and judges each.
 
-Whatever a row does, all the same holds for each: a fresh client is served afterwards, a bystander is neither dropped nor
-held up, memory stays bounded, and at the end the descriptors are back, nothing burns, and the program ends well.
+Whatever a row does, the same holds for each: a fresh client is served afterwards, a bystander is neither dropped
+nor held up, memory stays bounded; and at the end the descriptors are back, nothing burns, and the program ends well.
 """
 
 import importlib
@@ -73,8 +73,9 @@ def run_row(program, bystander, name, act):
         act(program)
         growth = judge(program, bystander, held)
     except (AssertionError, OSError, Gone) as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"not ok {name}: {type(error).__name__} {error} ({os.path.basename(where.filename)}:{where.lineno})", flush=True)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(last.filename)}:{last.lineno}"
+        print(f"not ok {name}: {type(error).__name__} {error} ({where})", flush=True)
         return False
     print(f"ok     {name} ({time.monotonic() - began:.2f} s, +{growth} KiB)", flush=True)
     return True

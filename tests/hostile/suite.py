@@ -6,8 +6,8 @@ from wire import Peer, closing, opened
 
 
 class Suite:
-    """`options` are for the program. `rows` are (name, act); act takes the running program, and fails by an assertion or
-    a timeout."""
+    """`options` are for the program. `rows` are (name, act); act takes the running program, and fails by an assertion
+    or a timeout."""
 
     def __init__(self, *options, tls=False):
         self.options = options
@@ -23,7 +23,8 @@ class Suite:
 
     def answered(self, name, *inputs, by, reason=None, closes=True, shows=None):
         """Each input, on a connection of its own, is answered by one of the statuses `by` (0: dropped without an
-        answer), with `shows` in the head, after which the server closes without a second answer and counts the reason."""
+        answer), with `shows` in the head, after which the server closes without a second answer and counts the
+        reason."""
 
         def act(program):
             before = program.counted(reason) if reason else 0
@@ -40,15 +41,15 @@ class Suite:
 
         self.rows.append((name, act))
 
-    def ends(self, name, *inputs, code, reason=None, passes=None):
-        """Each input, on an upgraded connection of its own, makes the server close with `code` (or one of several; 0: by
-        dropping the connection) and count the reason. `passes` are the messages that it may answer before."""
+    def ends(self, name, *inputs, code, reason=None, passes=None, opener=None):
+        """Each input, on an upgraded connection of its own (from `opener`), makes the server close with `code`, or one
+        of several, and count the reason. `passes` are the messages that it answers before."""
         codes = code if isinstance(code, tuple) else (code,)
 
         def act(program):
             before = program.counted(reason) if reason else 0
             for data in inputs:
-                with opened(program.port) as peer:
+                with opener(program) if opener else opened(program.port) as peer:
                     peer.try_send(data)
                     got = peer.ended()
                     assert got in codes, f"{data[:40].hex(' ')}: closed with {got}, not {codes}"

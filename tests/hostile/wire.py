@@ -132,7 +132,7 @@ class Peer:
         return taken
 
     def until_end(self, seconds=None):
-        """Reads on until the server closes, and returns the first 64 KiB of that. Fails with TimeoutError unless it does."""
+        """Reads on until the server closes, and returns the first 64 KiB of that. TimeoutError when it does not."""
         end = time.monotonic() + (seconds or self.patience)
         rest = b""
         try:
@@ -146,8 +146,8 @@ class Peer:
     # ---- HTTP
 
     def answer(self, body=True):
-        """The status of the next answer, 0 when the connection ended without one. Its head is kept in `head`, its body is
-        read past (an answer to HEAD has none)."""
+        """The status of the next answer, 0 when the connection ended without one. Its head is kept in `head`, its body
+        is read past (an answer to HEAD has none)."""
         try:
             while b"\r\n\r\n" not in self.buffer:
                 self._more()
@@ -210,8 +210,8 @@ class Peer:
         assert got == payload, f"echo of {payload[:40]!r} ({len(payload)}): {got[:40]!r} ({len(got)})"
 
     def ended(self, answer=True):
-        """How the server ends the connection: the code of its close frame (1005 for an empty one), or 0 when it drops the
-        connection without. What else it sends before is kept in `passed`."""
+        """How the server ends the connection: the code of its close frame (1005 for an empty one), or 0 when it drops
+        the connection without. What else it sends before is kept in `passed`."""
         self.passed = []
         code = 0
         try:

@@ -151,7 +151,8 @@ class Plain(WithProgram):
     async def test_topic_with_another_kind_of_peer(self):
         """npm's ws answers on the topic what it hears there."""
         url = f"ws://127.0.0.1:{self.program.port}/topic/mixed"
-        node = await asyncio.create_subprocess_exec("node", os.path.join(HERE, "answer.mjs"), url, stdout=subprocess.PIPE)
+        script = os.path.join(HERE, "answer.mjs")
+        node = await asyncio.create_subprocess_exec("node", script, url, stdout=subprocess.PIPE)
         try:
             self.assertEqual(await asyncio.wait_for(node.stdout.readline(), slack(10)), b"open\n")
             async with self.connect("/topic/mixed") as peer:

@@ -169,7 +169,8 @@ withProgram("plain", {}, (program) => {
     assert.ok(snapshot.connections.open >= 1 && snapshot.connections.opened >= snapshot.connections.open);
     const later = JSON.parse(await peer.next());
     assert.ok(later.time_ms > snapshot.time_ms && later.messages.out > snapshot.messages.out);
-    for (const field of ["queued", "topics", "subscriptions", "delivered", "dropped"]) assert.ok(later[field] >= 0, field);
+    for (const field of ["queued", "topics", "subscriptions", "delivered", "dropped"])
+      assert.ok(later[field] >= 0, field);
     for (const field of ["bytes", "lag_us", "closed", "refused"]) assert.equal(typeof later[field], "object", field);
     await peer.close();
   });

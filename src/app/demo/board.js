@@ -291,7 +291,8 @@ setInterval(() => {
   show("median", at(0.5));
   show("high", at(0.99));
   const names = [...others.keys()].map(nameOf);
-  show("others", names.length === 0 ? "Nobody else is here." : `Here too: ${names.slice(0, 6).join(", ")}${names.length > 6 ? " and more" : ""}`);
+  const some = names.slice(0, 6).join(", ") + (names.length > 6 ? " and more" : "");
+  show("others", names.length === 0 ? "Nobody else is here." : `Here too: ${some}`);
 }, 500);
 
 function turn() {

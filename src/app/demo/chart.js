@@ -1,8 +1,9 @@
 // chart.js - line charts of the last minutes, drawn by hand on a canvas.
 //
 // Time runs from the left to the right edge. A mirrored chart shows its first series above and its second below a
-// common line, so that two that are alike, as what goes in and out, don't hide each other. A chart that may move shows the time of a second ago at its right
-// edge, so that a new point slides in instead of popping up; with reduced motion it is drawn once per point.
+// common line, so that two that are alike, as what goes in and out, don't hide each other. A chart that may move shows
+// the time of a second ago at its right edge, so that a new point slides in instead of popping up; with reduced motion
+// it is drawn once per point.
 
 import { stillness, styleOf } from "./swale.js";
 

@@ -1,8 +1,8 @@
 // chat.js - a chat between tabs, on /topic/chat?self=1.
 //
 // The server relays and stores nothing. What this page sends comes back to it, and that is the receipt: a message
-// without one is sent again after a reconnect. Who was away says so with its hello, and everyone repeats to it what they
-// said meanwhile. A message that came twice is told by its id.
+// without one is sent again after a reconnect. Who was away says so with its hello, and everyone repeats to it what
+// they said meanwhile. A message that came twice is told by its id.
 
 import { colourOf, element, Live, nameOf, parseObject, random32, showStatus } from "./swale.js";
 
@@ -63,7 +63,8 @@ function repeat(away) {
 
 function say(text) {
   const id = `${me.from}-${++spoken}`;
-  const waiting = { json: JSON.stringify({ type: "say", ...me, id, text }), line: showSaid(me.from, me.name, text), at: 0 };
+  const json = JSON.stringify({ type: "say", ...me, id, text });
+  const waiting = { json, line: showSaid(me.from, me.name, text), at: 0 };
   waiting.line.classList.add("waiting");
   waiting.line.append(element("span", "receipt", live.state === "live" ? "sending" : "will be sent when we are back"));
   seen.add(id);

@@ -57,7 +57,8 @@ metrics.addEventListener("message", ({ data }) => {
   const now = readSnapshot(data);
   if (!now) return;
   feedCharts(now, last && rates(last, now));
-  for (const id of ["opened", "topics", "subscriptions", "delivered", "dropped"]) byId(id).textContent = formatCount(now[id]);
+  for (const id of ["opened", "topics", "subscriptions", "delivered", "dropped"])
+    byId(id).textContent = formatCount(now[id]);
   showReasons(byId("closed"), now.closed, "--water");
   showReasons(byId("refused"), now.refused, "--sun");
   last = now;

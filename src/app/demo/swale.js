@@ -169,8 +169,8 @@ export function random32() {
   return crypto.getRandomValues(new Uint32Array(1))[0]; // unlike randomUUID, also without TLS
 }
 
-const MOODS = ["Quiet", "Swift", "Amber", "Misty", "Early", "Bold", "Silver", "Gentle", "Lucky", "Northern", "Merry", "Calm"];
-const BIRDS = ["Heron", "Wagtail", "Plover", "Egret", "Bittern", "Curlew", "Dipper", "Snipe", "Teal", "Avocet", "Lapwing", "Crane"];
+const MOODS = "Quiet Swift Amber Misty Early Bold Silver Gentle Lucky Northern Merry Calm".split(" ");
+const BIRDS = "Heron Wagtail Plover Egret Bittern Curlew Dipper Snipe Teal Avocet Lapwing Crane".split(" ");
 
 // The same name and colour for the same number, in every tab.
 export function nameOf(number) {

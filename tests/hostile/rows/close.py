@@ -73,10 +73,15 @@ def unanswered(program):
 
 NOT_UTF8 = [
     bytes.fromhex(text)
-    for text in ("ff", "fe", "80", "bf", "c0af", "c1bf", "e080af", "eda080", "edbfbf", "f08080af", "f4908080", "f888808080", "ce")
+    for text in "ff fe 80 bf c0af c1bf e080af eda080 edbfbf f08080af f4908080 f888808080 ce".split()
 ]
 SUITE.ends("utf8.invalid", *[frame(TEXT, b"before " + bad) for bad in NOT_UTF8], code=1007, reason="utf8")
-SUITE.ends("utf8.invalid-late", *[frame(TEXT, b"a" * 3000 + bad + b"a" * 3000) for bad in NOT_UTF8], code=1007, reason="utf8")
+SUITE.ends(
+    "utf8.invalid-late",
+    *[frame(TEXT, b"a" * 3000 + bad + b"a" * 3000) for bad in NOT_UTF8],
+    code=1007,
+    reason="utf8",
+)
 SUITE.ends(
     "utf8.split-invalid",
     frame(TEXT, b"\xce", fin=False) + frame(CONT, b"a"),

@@ -11,8 +11,8 @@ MIB = 1 << 20
 
 
 def push(peers, data, most, patience=0.7):
-    """Sends `data` over and over on each peer without reading, until the server takes no more for a while, has ended them,
-    or has taken `most` bytes from each. Returns what each has sent."""
+    """Sends `data` over and over on each peer without reading, until the server takes no more for a while, has ended
+    them, or has taken `most` bytes from each. Returns what each has sent."""
     sent = {peer: 0 for peer in peers}
     going = set(peers)
     for peer in peers:

@@ -11,13 +11,44 @@ A_MESSAGE = frame(TEXT, b"whole")
 
 # ---- Broken rules: 1002, or 1009 for what is only too long
 
-SUITE.ends("unmasked", *[frame(op, b"hi", mask=None) for op in (TEXT, BINARY, PING, CLOSE)], code=1002, reason="frame-mask")
-SUITE.ends("rsv-bits", *[frame(op, b"hi", rsv=rsv) for rsv in range(1, 8) for op in (TEXT, PING)], code=1002, reason="frame-reserved")
-SUITE.ends("reserved-opcodes", *[frame(op, b"hi") for op in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)], code=1002, reason="frame-opcode")
+SUITE.ends(
+    "unmasked",
+    *[frame(op, b"hi", mask=None) for op in (TEXT, BINARY, PING, CLOSE)],
+    code=1002,
+    reason="frame-mask",
+)
+SUITE.ends(
+    "rsv-bits",
+    *[frame(op, b"hi", rsv=rsv) for rsv in range(1, 8) for op in (TEXT, PING)],
+    code=1002,
+    reason="frame-reserved",
+)
+SUITE.ends(
+    "reserved-opcodes",
+    *[frame(op, b"hi") for op in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)],
+    code=1002,
+    reason="frame-opcode",
+)
 SUITE.ends("cont-without-start", frame(CONT, b"x"), frame(CONT, b"x", fin=False), code=1002, reason="frame-sequence")
-SUITE.ends("cont-after-complete", A_MESSAGE + frame(CONT, b"x"), code=1002, reason="frame-sequence", passes=[b"whole"])
-SUITE.ends("new-message-inside", *[frame(TEXT, b"a", fin=False) + frame(op, b"b") for op in (TEXT, BINARY)], code=1002, reason="frame-sequence")
-SUITE.ends("fragmented-control", *[frame(op, fin=False) for op in (PING, PONG, CLOSE)], code=1002, reason="frame-control")
+SUITE.ends(
+    "cont-after-complete",
+    A_MESSAGE + frame(CONT, b"x"),
+    code=1002,
+    reason="frame-sequence",
+    passes=[b"whole"],
+)
+SUITE.ends(
+    "new-message-inside",
+    *[frame(TEXT, b"a", fin=False) + frame(op, b"b") for op in (TEXT, BINARY)],
+    code=1002,
+    reason="frame-sequence",
+)
+SUITE.ends(
+    "fragmented-control",
+    *[frame(op, fin=False) for op in (PING, PONG, CLOSE)],
+    code=1002,
+    reason="frame-control",
+)
 SUITE.ends(
     "control-too-long",
     *[frame(op, bytes(126)) for op in (PING, PONG, CLOSE)],
@@ -25,7 +56,12 @@ SUITE.ends(
     code=1002,
 )
 SUITE.ends("len64-msb", *[frame(BINARY, announce=n) for n in (1 << 63, (1 << 64) - 1)], code=(1002, 1009))
-SUITE.ends("len64-huge", *[frame(BINARY, announce=n) for n in ((1 << 63) - 1, 1 << 48, 1 << 40)], code=1009, reason="message-size")
+SUITE.ends(
+    "len64-huge",
+    *[frame(BINARY, announce=n) for n in ((1 << 63) - 1, 1 << 48, 1 << 40)],
+    code=1009,
+    reason="message-size",
+)
 SUITE.ends("len32-truncation", frame(BINARY, b"12345", announce=(1 << 32) + 5), code=1009, reason="message-size")
 SUITE.ends(
     "len-nonminimal",
@@ -38,8 +74,18 @@ SUITE.ends(
 )
 SUITE.ends("nothing-after-error", frame(3) + A_MESSAGE + frame(PING, b"?"), code=1002)
 SUITE.ends("message-too-big", frame(BINARY, announce=(1 << 20) + 1), code=1009, reason="message-size")
-SUITE.ends("message-too-big-in-parts", frame(BINARY, bytes(1 << 20), fin=False) + frame(CONT, b"x"), code=1009, reason="message-size")
-SUITE.ends("too-many-fragments", frame(TEXT, fin=False) + frame(CONT, fin=False) * 4200, code=1008, reason="fragment-count")
+SUITE.ends(
+    "message-too-big-in-parts",
+    frame(BINARY, bytes(1 << 20), fin=False) + frame(CONT, b"x"),
+    code=1009,
+    reason="message-size",
+)
+SUITE.ends(
+    "too-many-fragments",
+    frame(TEXT, fin=False) + frame(CONT, fin=False) * 4200,
+    code=1008,
+    reason="fragment-count",
+)
 
 
 @SUITE.row("endless-message")

@@ -1,4 +1,4 @@
-"""http.py - heads that are malformed, ambiguous, oversized or not an upgrade (RFC 9110, RFC 9112, RFC 6455 section 4.2)."""
+"""http.py - heads that are malformed, ambiguous, too large or no upgrade (RFC 9110, RFC 9112, RFC 6455 section 4.2)."""
 
 import random
 
@@ -9,6 +9,7 @@ SUITE = Suite("--handshake-timeout", "4s")
 ACCEPT = "Bz3qJYTGdOe8gUSpLosEdiLKDrk="  # for KEY, RFC 6455 section 4.2.2
 REFUSED = range(400, 600)
 DROPPED_OR_REFUSED = (0, *REFUSED)
+CHUNKED = get(method="POST", more=["Transfer-Encoding: chunked"])
 
 # ---- What must be accepted
 
@@ -82,7 +83,7 @@ SUITE.answered("no-connection-upgrade", request(connection="keep-alive"), by=(40
 SUITE.answered("key-missing", request(without=["Sec-WebSocket-Key"]), by=(400,), reason="upgrade-key")
 SUITE.answered(
     "key-malformed",
-    *[request(sec_websocket_key=key) for key in ("", "x", KEY[:-2], KEY[:20], KEY + "AAAA", "*" * 22 + "==", KEY + " x")],
+    *[request(sec_websocket_key=key) for key in ("", "x", KEY[:-2], KEY[:20], KEY * 2, "*" * 22 + "==", KEY + " x")],
     by=(400,),
     reason="upgrade-key",
 )
@@ -97,7 +98,8 @@ SUITE.answered(
 )
 SUITE.answered(
     "origin-foreign",
-    *[request(origin=origin) for origin in ("https://evil.example", "null", "http://localhost.evil.example", "http://")],
+    *[request(origin=f"http://{host}") for host in ("evil.example", "localhost.evil.example", "xlocalhost", "")],
+    request(origin="null"),
     by=(403,),
     reason="origin",
 )
@@ -106,21 +108,48 @@ SUITE.answered("connect-tunnel", request("localhost:80", method="CONNECT"), by=R
 # ---- Host
 
 SUITE.answered("host-missing", request(without=["Host"]), by=(400,), reason="http-host")
-SUITE.answered("host-duplicate", request(more=["Host: localhost"]), request(more=["Host: evil"]), by=(400,), reason="http-host")
+SUITE.answered(
+    "host-duplicate",
+    request(more=["Host: localhost"]),
+    request(more=["Host: evil"]),
+    by=(400,),
+    reason="http-host",
+)
 SUITE.answered("host-invalid", *[request(host=host) for host in ("a b", "a/b", "u@h", "a\x01b", "a\\b")], by=(400,))
 
 # ---- Lines and fields
 
-SUITE.answered("space-before-colon", request(more=["X-A : b"]), request(more=["Content-Length : 0"]), by=(400,), reason="http-syntax")
-SUITE.answered("obs-fold", request(more=["X-A: b", " Origin: http://localhost"]), request(more=["X-A: b", "\tc"]), by=(400,))
+SUITE.answered(
+    "space-before-colon",
+    request(more=["X-A : b"]),
+    request(more=["Content-Length : 0"]),
+    by=(400,),
+    reason="http-syntax",
+)
+SUITE.answered(
+    "obs-fold",
+    request(more=["X-A: b", " Origin: http://localhost"]),
+    request(more=["X-A: b", "\tc"]),
+    by=(400,),
+)
 SUITE.answered("space-first-header", request().replace(b"\r\nHost", b"\r\n Host", 1), by=(400,))
-SUITE.answered("bare-cr", request(more=["X-A: b\rX-B: c"]), request().replace(b"\r\nUpgrade", b"\rUpgrade", 1), by=(400,))
+SUITE.answered(
+    "bare-cr",
+    request(more=["X-A: b\rX-B: c"]),
+    request().replace(b"\r\nUpgrade", b"\rUpgrade", 1),
+    by=(400,),
+)
 SUITE.answered("bare-lf", request(eol=b"\n"), by=(400,))
-SUITE.answered("bare-lf-header", request().replace(b"\r\nUpgrade", b"\nUpgrade", 1), request(more=["X-A: b\nX-B: c"]), by=(400,))
+SUITE.answered(
+    "bare-lf-header",
+    request().replace(b"\r\nUpgrade", b"\nUpgrade", 1),
+    request(more=["X-A: b\nX-B: c"]),
+    by=(400,),
+)
 SUITE.answered("nul-bytes", request(more=["X-A: b\0c"]), request(more=["X\0A: b"]), request("/ec\0ho"), by=(400,))
 SUITE.answered(
     "bad-header-line",
-    *[request(more=[line]) for line in ("no colon here", ": empty name", "X\x01A: b", "X A: b", "X-A: \x7f", "X(A): b")],
+    *[request(more=[line]) for line in ("no colon", ": no name", "X\x01A: b", "X A: b", "X-A: \x7f", "X(A): b")],
     by=(400,),
     reason="http-syntax",
 )
@@ -135,21 +164,37 @@ SUITE.answered(
     request(more=["Content-Length: 5", "Transfer-Encoding: chunked"]) + b"0\r\n\r\n" + get(),
     by=REFUSED,
 )
-SUITE.answered("cl-duplicate", request(more=["Content-Length: 0", "Content-Length: 5"]), request(more=["Content-Length: 0, 5"]), by=(400,))
+SUITE.answered(
+    "cl-duplicate",
+    request(more=["Content-Length: 0", "Content-Length: 5"]),
+    request(more=["Content-Length: 0, 5"]),
+    by=(400,),
+)
 SUITE.answered(
     "cl-invalid",
-    *[request(more=[f"Content-Length: {n}"]) for n in ("-1", "+5", "0x5", "5 5", "18446744073709551616", "18446744073709551621", "")],
+    *[request(more=[f"Content-Length: {n}"]) for n in ("-1", "+5", "0x5", "5 5", 1 << 64, (1 << 64) + 5, "")],
     by=REFUSED,
 )
 SUITE.answered(
     "te-invalid",
-    *[request(more=[f"Transfer-Encoding: {te}"]) for te in ("xchunked", "chunked, identity", "\x0bchunked", "gzip", "chunked")],
+    *[
+        request(more=[f"Transfer-Encoding: {coding}"])
+        for coding in ("xchunked", "chunked, identity", "\x0bchunked", "gzip", "chunked")
+    ],
     by=REFUSED,
 )
 SUITE.answered("upgrade-with-body", request(more=["Content-Length: 11"]) + frame(TEXT, b"smuggled"), by=REFUSED)
 SUITE.answered("failed-upgrade-closes", request(sec_websocket_version="12") + get(), by=(426,))
-SUITE.answered("chunk-overflow", *[get(method="POST", more=["Transfer-Encoding: chunked"]) + size + b"\r\n" for size in (b"1" + b"0" * 17, b"-1", b"zz")], by=REFUSED)
-SUITE.answered("chunk-ext-flood", get(method="POST", more=["Transfer-Encoding: chunked"]) + b"1;" + b"x" * (8 << 20), by=DROPPED_OR_REFUSED)
+SUITE.answered(
+    "chunk-overflow",
+    *[CHUNKED + size + b"\r\n" for size in (b"1" + b"0" * 17, b"-1", b"zz")],
+    by=REFUSED,
+)
+SUITE.answered(
+    "chunk-ext-flood",
+    CHUNKED + b"1;" + b"x" * (8 << 20),
+    by=DROPPED_OR_REFUSED,
+)
 
 
 @SUITE.row("expect-continue")
@@ -162,7 +207,11 @@ def expect_continue(program):
 
 # ---- Targets
 
-SUITE.answered("target-forms", *[request(target) for target in ("*", "localhost:80", "", "//", "echo", "/ec ho", "/echo#x")], by=REFUSED)
+SUITE.answered(
+    "target-forms",
+    *[request(target) for target in ("*", "localhost:80", "", "//", "echo", "/ec ho", "/echo#x")],
+    by=REFUSED,
+)
 SUITE.answered(
     "traversal",
     *[
@@ -191,7 +240,12 @@ SUITE.answered("long-target", request("/" + "a" * (256 << 10)), by=DROPPED_OR_RE
 @SUITE.row("crlf-reflection")
 def crlf_reflection(program):
     evil = "%0d%0aX-Evil:%20yes"
-    for raw in (get(f"/{evil}"), request(f"/echo?{evil}"), request(sec_websocket_protocol=evil), request(origin=f"http://{evil}")):
+    for raw in (
+        get(f"/{evil}"),
+        request(f"/echo?{evil}"),
+        request(sec_websocket_protocol=evil),
+        request(origin=f"http://{evil}"),
+    ):
         with Peer(program.port) as peer:
             peer.send(raw)
             assert peer.answer() != 0
@@ -202,7 +256,11 @@ def crlf_reflection(program):
 
 SUITE.answered("huge-header", request(more=["X-A: " + "b" * (1 << 20)]), by=DROPPED_OR_REFUSED)
 SUITE.answered("many-headers", request(more=["X-A: b"] * 50_000), by=DROPPED_OR_REFUSED)
-SUITE.answered("2000-headers-first", get(more=[f"X-{n}: b" for n in range(2000)] + [f"{k}: {v}" for k, v in FIELDS.items() if k != "Host"]), by=DROPPED_OR_REFUSED)
+SUITE.answered(
+    "2000-headers-first",
+    get(more=[f"X-{n}: b" for n in range(2000)] + [f"{k}: {v}" for k, v in FIELDS.items() if k != "Host"]),
+    by=DROPPED_OR_REFUSED,
+)
 SUITE.answered("field-count", request(more=["X-A: b"] * 120), by=(431,), reason="http-field-count")
 SUITE.answered("head-size", request(more=["X-A: " + "b" * 17_000]), by=(431,), reason="http-head-size")
 
@@ -226,7 +284,12 @@ def endless_header(program):
 
 # ---- Extensions and subprotocols
 
-SUITE.answered("ext-syntax", *[request(sec_websocket_extensions=value) for value in ("permessage-deflate; a=\"b", ";", "a b", "x; =")], by=(101, 400), closes=False)
+SUITE.answered(
+    "ext-syntax",
+    *[request(sec_websocket_extensions=value) for value in ("permessage-deflate; a=\"b", ";", "a b", "x; =")],
+    by=(101, 400),
+    closes=False,
+)
 
 
 @SUITE.row("ext-harmless")
@@ -256,7 +319,8 @@ def subprotocol_abuse(program):
             status = peer.answer()
             chosen = peer.field("sec-websocket-protocol")
             assert status in (101, *REFUSED), value[:60]
-            assert status != 101 or chosen is None or chosen in value.replace(" ", "").split(","), f"{value[:60]}: {chosen}"
+            offered = [None, *value.replace(" ", "").split(",")]
+            assert status != 101 or chosen in offered, f"{value[:60]}: {chosen}"
 
 
 # ---- Not HTTP at all
