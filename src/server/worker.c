@@ -1,7 +1,9 @@
 /* worker.c - one loop's part of the server: its doors, whom it lets in, and how it drains.
  *
  * A worker is done when it drains and `live` has come down to nothing. A descriptor that is given away counts for
- * the worker that it goes to from the moment that it is posted, so that none can arrive at a loop that has ended.
+ * the worker that it goes to before it is posted. The giver counts and then looks whether the receiver has `drained`;
+ * the receiver says so and then looks at the count again: one of the two notices, and nothing arrives at a loop that
+ * has ended.
  */
 #include "base/memory.h"
 #include "server/exchange.h"
@@ -166,9 +168,10 @@ static bool give_away(void *context, int fd)
         return false;
     *gift = (struct gift){ .door = to, .fd = fd };
     atomic_fetch_add(&to->worker->live, 1);
-    if (swale_loop_post(to->worker->loop, receive_gift, gift) == 0)
+    if (!atomic_load(&to->worker->drained) && swale_loop_post(to->worker->loop, receive_gift, gift) == 0)
         return true;
     atomic_fetch_sub(&to->worker->live, 1);
+    swale__loop_ring(to->worker->loop, &to->worker->bell); /* it may have been waiting for this one */
     swale__free(allocator, gift, sizeof *gift);
     return false;
 }
@@ -220,13 +223,17 @@ static void log_drain(struct swale__worker *worker, const char *text)
 void swale__worker_check(struct swale__worker *worker)
 {
     struct swale_server *server = worker->server;
-    bool waits = atomic_load(&worker->live) > 0 || (!worker->dropping && !swale__list_empty(&worker->exchanges));
-    if (!worker->draining || waits || atomic_load(&worker->drained))
+    bool waits = !worker->dropping && !swale__list_empty(&worker->exchanges);
+    if (!worker->draining || waits || atomic_load(&worker->live) > 0 || atomic_load(&worker->drained))
         return;
+    atomic_store(&worker->drained, true);
+    if (atomic_load(&worker->live) > 0) { /* a gift, just now */
+        atomic_store(&worker->drained, false);
+        return;
+    }
     swale_timer_stop(worker->loop, &worker->drain_timer);
     if (atomic_fetch_add(&server->drained, 1) + 1 == server->worker_count)
         log_drain(worker, "ended");
-    atomic_store(&worker->drained, true);
     if (!server->attached)
         swale_loop_stop(worker->loop);
 }
@@ -280,10 +287,12 @@ static void drain(struct swale__worker *worker)
 static void on_bell(struct swale__bell *bell)
 {
     struct swale__worker *worker = SWALE__LIST_OWNER(bell, struct swale__worker, bell);
-    if (!worker->draining)
+    uint32_t stops = atomic_load(&worker->server->stops);
+    if (stops > 0 && !worker->draining)
         drain(worker);
-    if (atomic_load(&worker->server->stops) > 1)
+    if (stops > 1)
         drop_all(worker);
+    swale__worker_check(worker);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------------- */

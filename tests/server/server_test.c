@@ -338,6 +338,46 @@ static void test_any_thread(void **state)
     swale_server_free(server);
 }
 
+static _Atomic bool dialling;
+
+static void *keep_dialling(void *argument)
+{
+    const struct swale_server *server = argument;
+    while (dialling) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        address.sin_port = htons((uint16_t)atoi(strrchr(swale_server_address(server, 0), ':') + 1));
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        bool good = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+        if (!good) /* it no longer listens */
+            break;
+    }
+    return NULL;
+}
+
+/* Connections come, and are given away, while the workers drain one after the other. */
+static void test_stop_under_load(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct swale_server *server = new_server(4);
+        pthread_t dialler;
+        int fd;
+        assert_int_equal(listen_on(server, "127.0.0.1:0"), 0);
+        assert_int_equal(swale_server_start(server), 0);
+        dialling = true;
+        assert_int_equal(pthread_create(&dialler, NULL, keep_dialling, server), 0);
+        fd = open_websocket(server);
+        swale_server_stop(server);
+        swale_server_stop(server);
+        assert_int_equal(swale_server_wait(server), 0);
+        dialling = false;
+        pthread_join(dialler, NULL);
+        close(fd);
+        swale_server_free(server);
+    }
+}
+
 static struct swale_server *to_stop;
 
 static void on_signal(int number)
@@ -592,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_even_distribution),
         cmocka_unit_test(test_even_distribution_over_a_path),
         cmocka_unit_test(test_any_thread),
+        cmocka_unit_test(test_stop_under_load),
         cmocka_unit_test(test_stop_from_a_signal_handler),
         cmocka_unit_test(test_attached),
         cmocka_unit_test(test_attached_and_never_started),
