@@ -84,28 +84,28 @@ static void enter_group(struct swale_conn *conn)
     swale__count(&group->counters->opened, 1);
 }
 
-int swale__conn_new(struct swale_conn **out, struct swale__conn_group *group, const struct swale__conn_open *open)
+int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, const struct swale__conn_open *open)
 {
-    struct swale_conn *conn = swale__alloc_zeroed(group->allocator, sizeof *conn);
-    if (!conn) {
+    struct swale_conn *made = swale__alloc_zeroed(group->allocator, sizeof *made);
+    if (!made) {
         swale__stream_close(open->stream, true);
         return -ENOMEM;
     }
-    set_fields(conn, group, open);
-    int error = take_in(conn, open);
+    set_fields(made, group, open);
+    int error = take_in(made, open);
     if (error < 0) {
-        swale__conn_destroy(conn);
+        swale__conn_destroy(made);
         return error;
     }
-    enter_group(conn);
-    swale__stream_use(conn->stream, &swale__conn_stream_user, conn);
-    if (swale_engine_phase(&conn->engine) == SWALE_HANDSHAKING)
-        swale_engine_open(&conn->engine, open->deflate, swale__conn_now(conn));
-    swale__conn_arm(conn);
-    swale__conn_touch(conn);
-    *out = conn;
-    if (conn->handler->on_open)
-        conn->handler->on_open(conn);
+    enter_group(made);
+    swale__stream_use(made->stream, &swale__conn_stream_user, made);
+    if (swale_engine_phase(&made->engine) == SWALE_HANDSHAKING)
+        swale_engine_open(&made->engine, open->deflate, swale__conn_now(made));
+    swale__conn_arm(made);
+    swale__conn_touch(made);
+    *conn = made;
+    if (made->handler->on_open)
+        made->handler->on_open(made);
     return 0;
 }
 

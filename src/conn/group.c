@@ -26,25 +26,25 @@ static struct swale_engine_config config_of(const struct swale__conn_group_optio
     };
 }
 
-int swale__conn_group_new(struct swale__conn_group **out, const struct swale__conn_group_options *options)
+int swale__conn_group_new(struct swale__conn_group **group, const struct swale__conn_group_options *options)
 {
-    struct swale__conn_group *group = swale__alloc_zeroed(options->allocator, sizeof *group);
-    if (!group)
+    struct swale__conn_group *made = swale__alloc_zeroed(options->allocator, sizeof *made);
+    if (!made)
         return -ENOMEM;
-    group->loop = options->loop;
-    group->allocator = options->allocator;
-    group->counters = options->counters;
-    group->on_gone = options->on_gone;
-    group->on_released = options->on_released;
-    group->context = options->context;
-    group->limits = *options->limits;
-    if (group->limits.max_message_rate > RATE_MAX)
-        group->limits.max_message_rate = SWALE_OFF;
-    group->config = config_of(options);
-    group->next_id = options->first_id != 0 ? options->first_id : 1;
-    swale__list_init(&group->live);
-    swale__list_init(&group->lingering);
-    *out = group;
+    made->loop = options->loop;
+    made->allocator = options->allocator;
+    made->counters = options->counters;
+    made->on_gone = options->on_gone;
+    made->on_released = options->on_released;
+    made->context = options->context;
+    made->limits = *options->limits;
+    if (made->limits.max_message_rate > RATE_MAX)
+        made->limits.max_message_rate = SWALE_OFF;
+    made->config = config_of(options);
+    made->next_id = options->first_id != 0 ? options->first_id : 1;
+    swale__list_init(&made->live);
+    swale__list_init(&made->lingering);
+    *group = made;
     return 0;
 }
 
@@ -76,7 +76,7 @@ void swale__conn_group_free(struct swale__conn_group *group)
     swale__incoming_free_spares(group);
     if (group->inflater)
         swale_inflater_free(group->inflater);
-    for (size_t i = 0; i < sizeof group->deflaters / sizeof *group->deflaters; i++) {
+    for (size_t i = 0; i < SWALE__WINDOWS; i++) {
         if (group->deflaters[i])
             swale_deflater_free(group->deflaters[i]);
     }

@@ -249,7 +249,7 @@ int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop
     struct swale__segment *segment = new_segment(queue, loop, 0);
     if (!segment)
         return -ENOMEM;
-    segment->data = (char *)(uintptr_t)frame.data; /* never written to */
+    segment->data = (char *)frame.data; /* never written to */
     segment->size = frame.size;
     segment->shared = swale_shared_ref(shared);
     segment->tag = tag;

@@ -111,7 +111,7 @@ static struct variant *compress(const struct swale_shared *shared, struct swale_
 {
     struct swale__packed packed;
     if (swale__compress_alone(group, window_bits, swale_shared_payload(shared), &packed) == 0)
-        return (struct variant *)(uintptr_t)&incompressible;
+        return (struct variant *)&incompressible;
     struct variant *variant = new_variant(shared, packed.data);
     swale__packed_free(group, &packed);
     return variant;

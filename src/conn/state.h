@@ -45,7 +45,9 @@ enum {
     /* What one of them may still send. */
     SWALE__LINGER_BYTES = 4 << 20,
     /* And for how long, where close_wait_ms is off. */
-    SWALE__LINGER_MS = 5000
+    SWALE__LINGER_MS = 5000,
+    /* Window bits are less. */
+    SWALE__WINDOWS = 16
 };
 
 /* ---- The group -------------------------------------------------------------------------------------- */
@@ -68,8 +70,8 @@ struct swale__conn_group {
     /* Codecs without context, for whole messages; made when first needed. The inflater is away (NULL) while a
      * message that came in pieces has it on lease. */
     struct swale_inflater *inflater;
-    struct swale_deflater *deflaters[16]; /* by window bits */
-    char *inflated;                       /* SWALE__INFLATE_RUN bytes, only in use while one message is delivered */
+    struct swale_deflater *deflaters[SWALE__WINDOWS]; /* by window bits */
+    char *inflated; /* SWALE__INFLATE_RUN bytes, only in use while one message is delivered */
     struct swale__incoming *spares;
     unsigned spare_count;
 };
