@@ -168,12 +168,16 @@ void swale__conn_destroy(struct swale_conn *conn)
 
 /* ---- The timer -------------------------------------------------------------------------------------- */
 
-/* It is not moved for each byte that arrives, but fires at what was true when it was set, and asks again. */
+/* It is not moved for each byte that arrives, but fires at what was true when it was set, and asks again. A pong that
+ * comes well before its deadline brings the next ping forward, so it never sleeps longer than the silence before one. */
 void swale__conn_arm(struct swale_conn *conn)
 {
     uint64_t due = swale_engine_due(&conn->engine);
+    uint64_t silence = conn->engine.config->ping_after_ms;
     if (conn->stage != SWALE__LIVE || due == UINT64_MAX)
         return;
+    if (silence > 0 && due > swale__conn_now(conn) + silence)
+        due = swale__conn_now(conn) + silence;
     if (!swale_timer_running(&conn->timer) || due < conn->timer.due_ms)
         swale_timer_start(conn->subscriber.loop, &conn->timer, due);
 }

@@ -30,6 +30,27 @@ static void test_heartbeat(void **state)
     harness_done(&h);
 }
 
+/* The timer was set for the pong's deadline, and yet the next ping is due before that. */
+static void test_pong_brings_the_next_ping_forward(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                .limits = { .ping_after_ms = 100, .gone_after_ms = 10000 } });
+    for (int i = 0; i < 3; i++) {
+        test_loop_advance(&h.loop, 100);
+        harness_frame(&h, 0x8a, "", 0);
+    }
+    assert_string_equal(harness_heard(&h), "ping: ping: ping: ");
+    test_loop_advance(&h.loop, 100);
+    assert_string_equal(harness_heard(&h), "ping: ping: ping: ping: ");
+    test_loop_advance(&h.loop, 9999);
+    assert_int_equal(h.server.calls[ON_CLOSE], 0);
+    test_loop_advance(&h.loop, 1);
+    assert_int_equal(h.server.calls[ON_CLOSE], 1);
+    harness_done(&h);
+}
+
 /* Any byte is a sign of life; the timer is not moved for it, and yet right. */
 static void test_any_byte_is_life(void **state)
 {
@@ -237,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_pong_brings_the_next_ping_forward),
         cmocka_unit_test(test_any_byte_is_life),
         cmocka_unit_test(test_heartbeat_off),
         cmocka_unit_test(test_idle),
