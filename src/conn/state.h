@@ -19,6 +19,7 @@
 #ifndef SWALE_CONN_STATE_H
 #define SWALE_CONN_STATE_H
 
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/memory.h"
 #include "conn/conn.h"
@@ -81,12 +82,6 @@ struct swale_deflater *swale__group_deflater(struct swale__conn_group *group, in
 struct swale_inflater *swale__group_lease(struct swale__conn_group *group);
 void swale__group_return(struct swale__conn_group *group, struct swale_inflater *inflater);
 char *swale__group_inflated(struct swale__conn_group *group);
-
-/* Counters have one writer: no locked instruction is needed. */
-static inline void swale__count(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
 
 /* ---- The connection --------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #ifndef SWALE_HUB_HUB_H
 #define SWALE_HUB_HUB_H
 
+#include "base/counter.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -112,13 +113,6 @@ struct swale_hub {
     _Atomic uint64_t published;
     _Atomic uint64_t unreached; /* deliveries that failed because a shard could not be given a parcel */
 };
-
-/* A counter that one thread writes. */
-static inline void swale__count(_Atomic uint64_t *counter, uint64_t more)
-{
-    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, now + more, memory_order_relaxed);
-}
 
 /* ---- registry.c: topics by name --------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #ifndef SWALE_SERVER_SERVER_H
 #define SWALE_SERVER_SERVER_H
 
+#include "base/counter.h"
 #include "base/list.h"
 #include "conn/conn.h"
 #include "io/stream.h"
@@ -151,11 +152,5 @@ void swale__log(struct swale__worker *worker, struct swale_record *record, struc
 
 /* Counts a refusal and logs it. */
 void swale__refused(struct swale__worker *worker, int reason, int status, struct swale__about about);
-
-/* Adds to a counter that only this thread writes. */
-static inline void swale__count(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
 
 #endif
