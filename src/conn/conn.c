@@ -71,6 +71,7 @@ static void set_fields(struct swale_conn *conn, struct swale__conn_group *group,
     conn->timer.context = conn;
     conn->work.run = swale__conn_settle;
     conn->close_code = 1006; /* RFC 6455 section 7.1.5: until a close frame says otherwise */
+    conn->reading = open->reading;
     conn->ended = open->ended;
 }
 

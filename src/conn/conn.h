@@ -78,7 +78,8 @@ struct swale__conn_open {
     struct swale_deflate_params deflate_params;
     struct swale_span early;
     struct swale_span answer;
-    bool ended; /* the stream's on_end has come already */
+    bool reading; /* the stream has been resumed already */
+    bool ended;   /* its on_end has come already */
 };
 int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, const struct swale__conn_open *open);
 

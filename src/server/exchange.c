@@ -208,6 +208,7 @@ static int make_conn(struct swale_exchange *exchange, struct swale_span answer, 
     struct swale_engine engine;
     swale_engine_init(&engine, swale__conn_group_config(group), swale_loop_now(worker->loop));
     struct swale__guest *guest;
+    bool reading = exchange->session->reading;
     struct swale__stream *stream = swale__session_hand_over(exchange->session, &guest);
     exchange->session = NULL;
     exchange->answered = true;
@@ -224,6 +225,7 @@ static int make_conn(struct swale_exchange *exchange, struct swale_span answer, 
         .deflate_params = exchange->upgrade.deflate_params,
         .early = early,
         .answer = answer,
+        .reading = reading,
     };
     if (swale__conn_new(&conn, group, &open) == 0) {
         exchange->user_set = false; /* on_close has it from now on */

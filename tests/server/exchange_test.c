@@ -4,6 +4,7 @@
 #include "server/exchange.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What the handlers saw, and what the hooks are to do. */
@@ -664,6 +665,37 @@ static bool memory_run(uint64_t n, bool later)
     return reached;
 }
 
+static void pause_at_once(struct swale_conn *conn)
+{
+    seen.opened++;
+    swale_conn_pause(conn);
+}
+
+/* The session was reading when it handed the stream over. */
+static void test_pause_in_on_open_stops_reading(void **state)
+{
+    (void)state;
+    static const struct swale_handler handler = { .on_open = pause_at_once, .on_close = on_close };
+    enum { FLOOD = 1 << 20 };
+    struct bed bed;
+    bed_init(&bed, NULL);
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(swale_server_route(bed.server, "/", &(struct swale_route){ .handler = &handler }), 0);
+    bed_start(&bed);
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/", ""));
+    size_t before = bed.loop.memory.bytes;
+    char *flood = calloc(1, FLOOD);
+    assert_non_null(flood);
+    peer_send(peer, flood, FLOOD);
+    test_loop_settle(&bed.loop);
+    assert_in_range(bed.loop.memory.bytes - before, 0, FLOOD / 4);
+    free(flood);
+    bed_done(&bed);
+    assert_int_equal(seen.opened, 1);
+    assert_int_equal(seen.closed, 1);
+}
+
 static void test_memory_fails(void **state)
 {
     (void)state;
@@ -694,6 +726,7 @@ int main(void)
         cmocka_unit_test(test_reply_without_body),
         cmocka_unit_test(test_large_answer_heads),
         cmocka_unit_test(test_connection_limit),
+        cmocka_unit_test(test_pause_in_on_open_stops_reading),
         cmocka_unit_test(test_memory_fails),
     };
     return bed_run(tests, NULL, NULL);
