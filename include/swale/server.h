@@ -63,6 +63,7 @@ struct swale_server_options {
     const struct swale_allocator *allocator; /* thread-safe when threads > 1 */
     uint32_t threads;                        /* 0: one for each core that this process may use */
     enum swale_backend backend;
+    uint32_t receive_buffer; /* of each loop: see struct swale_loop_options */
     /* Of every connection, unless its route has its own. HTTP, where no route is known yet, goes by these. */
     struct swale_limits limits;
     uint32_t max_head;                    /* 16 KiB */

@@ -307,6 +307,7 @@ int swale__worker_new(struct swale__worker **worker, struct swale_server *server
     struct swale_loop_options loop_options = {
         .allocator = options->allocator,
         .backend = options->backend,
+        .receive_buffer = options->receive_buffer,
         .clock = options->clock,
         .clock_context = options->clock_context,
     };

@@ -21,7 +21,10 @@ void test_loop_init(struct test_loop *loop)
 {
     *loop = (struct test_loop){ .now_ms = 1000000 };
     loop->allocator = test_allocator(&loop->memory);
-    struct swale_loop_options options = { .allocator = &loop->allocator, .clock = read_clock, .clock_context = loop };
+    struct swale_loop_options options = { .allocator = &loop->allocator,
+                                          .receive_buffer = 32768, /* loops are made by the thousand */
+                                          .clock = read_clock,
+                                          .clock_context = loop };
     check(swale_loop_new(&loop->loop, &options) == 0, "cannot make a loop");
 }
 

@@ -29,6 +29,7 @@ void bed_init(struct bed *bed, const struct swale_server_options *options)
         used = *options;
     used.allocator = &bed->loop.allocator;
     used.threads = 1;
+    used.receive_buffer = 4096; /* of the loop that attaching replaces: beds are made by the thousand */
     used.clock = read_clock;
     used.clock_context = &bed->loop;
     used.log = on_record;
@@ -86,8 +87,11 @@ const struct bed_record *bed_last(const struct bed *bed, enum swale_record_kind 
 static void on_data(void *context, char *data, size_t size)
 {
     struct peer *peer = context;
-    peer->data = realloc(peer->data, peer->size + size + 1);
-    assert_non_null(peer->data);
+    if (peer->size + size >= peer->room) {
+        peer->room = 2 * (peer->size + size + 1);
+        peer->data = realloc(peer->data, peer->room);
+        assert_non_null(peer->data);
+    }
     memcpy(peer->data + peer->size, data, size);
     peer->size += size;
     peer->data[peer->size] = '\0';

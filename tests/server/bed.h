@@ -49,6 +49,7 @@ struct peer {
     struct swale__stream *stream;
     char *data; /* what has come, terminated */
     size_t size;
+    size_t room;
     char *writing; /* a copy of what is in flight */
     size_t in_flight;
     bool ended; /* the server has ended its direction */
