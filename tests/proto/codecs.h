@@ -35,6 +35,7 @@ static inline int codecs_run(codecs_step *step, void *codec, struct swale_span m
     free(zeros);
     *result = (struct codecs_bytes){ malloc(1), 0 };
     ptrdiff_t made = 0;
+    size_t room = 1;
     do {
         size_t size = message.size < piece ? message.size : piece;
         struct swale_span in = swale_span(message.data, size);
@@ -42,7 +43,10 @@ static inline int codecs_run(codecs_step *step, void *codec, struct swale_span m
         do {
             made = step(codec, &in, last, out, capacity);
             if (made > 0) {
-                result->data = realloc(result->data, result->size + (size_t)made);
+                if (result->size + (size_t)made > room) {
+                    room = 2 * (result->size + (size_t)made);
+                    result->data = realloc(result->data, room);
+                }
                 memcpy(result->data + result->size, out, (size_t)made);
                 result->size += (size_t)made;
             }
