@@ -10,11 +10,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct swale__works {
-    struct swale__work *head;
-    struct swale__work **tail;
-};
-
 /* A posted task. */
 struct swale__task {
     struct swale__task *next;
@@ -37,7 +32,7 @@ struct swale_loop {
     atomic_bool rung;              /* one of them, or more */
     atomic_bool stopping;
 
-    struct swale__works next, running, flush, end;
+    struct swale__list next, running, flush, end; /* of work */
     struct swale__list leftovers;
     struct swale__wheel wheel;
 

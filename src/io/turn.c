@@ -9,47 +9,32 @@
 /* Chunks kept for reuse: 1 MiB, what a burst of out-queues needs again and again. */
 enum { FREE_CHUNKS_MAX = 256 };
 
-static void init_works(struct swale__works *works)
-{
-    works->head = NULL;
-    works->tail = &works->head;
-}
-
 void swale__turn_init(struct swale_loop *loop)
 {
-    init_works(&loop->next);
-    init_works(&loop->running);
-    init_works(&loop->flush);
-    init_works(&loop->end);
+    swale__list_init(&loop->next);
+    swale__list_init(&loop->running);
+    swale__list_init(&loop->flush);
+    swale__list_init(&loop->end);
     swale__list_init(&loop->leftovers);
 }
 
-static void push(struct swale__works *works, struct swale__work *work)
+/* Zeroed before its first use, and a ring of its own whenever it is in no list after that. */
+static bool is_queued(const struct swale__work *work)
 {
-    if (work->queued)
-        return;
-    work->queued = true;
-    work->next = NULL;
-    *works->tail = work;
-    works->tail = &work->next;
+    return work->node.next && !swale__list_empty(&work->node);
 }
 
-/* `link` points to a member of the list. */
-static struct swale__work *take(struct swale__works *works, struct swale__work **link)
+static void push(struct swale__list *works, struct swale__work *work)
 {
-    struct swale__work *work = *link;
-    *link = work->next;
-    if (works->tail == &work->next)
-        works->tail = link;
-    work->queued = false;
-    return work;
+    if (!is_queued(work))
+        swale__list_append(works, &work->node);
 }
 
-static int run_all(struct swale__works *works)
+static int run_all(struct swale__list *works)
 {
     int count = 0;
-    for (; works->head; count++) {
-        struct swale__work *work = take(works, &works->head);
+    for (struct swale__list *node; (node = swale__list_pop(works)); count++) {
+        struct swale__work *work = SWALE__LIST_OWNER(node, struct swale__work, node);
         work->run(work);
     }
     return count;
@@ -70,38 +55,22 @@ void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work)
     push(&loop->end, work);
 }
 
-static bool take_from(struct swale__works *works, struct swale__work *work)
-{
-    for (struct swale__work **link = &works->head; *link; link = &(*link)->next) {
-        if (*link == work) {
-            take(works, link);
-            return true;
-        }
-    }
-    return false;
-}
-
 void swale__loop_forget(struct swale_loop *loop, struct swale__work *work)
 {
-    if (!work->queued)
-        return;
-    if (take_from(&loop->next, work) || take_from(&loop->running, work) || take_from(&loop->flush, work))
-        return;
-    take_from(&loop->end, work);
+    (void)loop; /* its neighbours know */
+    if (is_queued(work))
+        swale__list_remove(&work->node);
 }
 
 bool swale__turn_pending(const struct swale_loop *loop)
 {
-    return loop->next.head || loop->flush.head || loop->end.head;
+    return !swale__list_empty(&loop->next) || !swale__list_empty(&loop->flush) || !swale__list_empty(&loop->end);
 }
 
 int swale__turn_events(struct swale_loop *loop)
 {
     /* Set apart, so that what is put off from within waits for its own turn. */
-    if (loop->next.head) {
-        loop->running = loop->next;
-        init_works(&loop->next);
-    }
+    swale__list_move(&loop->running, &loop->next);
     return run_all(&loop->running);
 }
 

@@ -17,8 +17,7 @@
  * nothing. It may be freed, or queued again, from within its run. */
 struct swale__work {
     void (*run)(struct swale__work *work);
-    struct swale__work *next;
-    bool queued;
+    struct swale__list node;
 };
 
 /* In the next turn, which then does not sleep. */
@@ -26,7 +25,7 @@ void swale__loop_at_next(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work);
 
-/* Takes it out of whichever list it is in. */
+/* Takes it out of whichever list it is in, at the same cost however long that is. */
 void swale__loop_forget(struct swale_loop *loop, struct swale__work *work);
 
 /* A bell that a signal handler may ring: `run` is called in a turn to come, with the posted tasks, once for any

@@ -5,7 +5,9 @@
 #include "io/stream.h"
 #include "io/turn.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- Items of work that write down that they ran, and do what they are told ------------------------------- */
 
@@ -168,6 +170,25 @@ static void an_item_may_forget_another_of_the_same_run(void **state)
     test_loop_done(&loop);
 }
 
+/* A crowd of connections that are reset while all of them have something to send forgets each of their flushes. */
+static void forgetting_costs_the_same_in_a_long_list(void **state)
+{
+    (void)state;
+    enum { MANY = 100000 };
+    begin();
+    struct item *items = calloc(MANY, sizeof *items);
+    assert_non_null(items);
+    for (size_t k = 0; k < MANY; k++)
+        swale__loop_at_flush(loop.loop, &items[k].work);
+    clock_t began = clock(); /* of this process: no other can make it slow */
+    for (size_t k = MANY; k-- > 0;)
+        swale__loop_forget(loop.loop, &items[k].work);
+    assert_true(clock() - began < CLOCKS_PER_SEC); /* a walk for each would take many seconds */
+    check_turn("");
+    free(items);
+    test_loop_done(&loop);
+}
+
 static void the_end_phase_runs_also_when_the_loop_is_freed(void **state)
 {
     (void)state;
@@ -233,6 +254,7 @@ int main(void)
         cmocka_unit_test(work_queued_at_the_end_does_not_sleep),
         cmocka_unit_test(what_is_forgotten_does_not_run),
         cmocka_unit_test(an_item_may_forget_another_of_the_same_run),
+        cmocka_unit_test(forgetting_costs_the_same_in_a_long_list),
         cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
         cmocka_unit_test(chunks_are_used_again),
         cmocka_unit_test(scratch_and_plaintext_are_whole_and_apart),
