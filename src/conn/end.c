@@ -140,15 +140,13 @@ static void leave_hub(struct swale_conn *conn)
         leave(&conn->subscriber, conn->subscriber.membership);
 }
 
-/* Bounds how many descriptors may wait for their peers in peace. */
 static void begin_lingering(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
     conn->stage = SWALE__LINGERING;
     swale__list_remove(&conn->node);
     swale__list_append(&group->lingering, &conn->node);
-    if (++group->lingering_count > SWALE__LINGER_COUNT)
-        swale_conn_abort(SWALE__LIST_OWNER(group->lingering.next, struct swale_conn, node));
+    group->lingering_count++;
     swale_timer_start(group->loop, &conn->timer, swale__conn_now(conn) + close_wait(conn));
 }
 

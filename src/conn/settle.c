@@ -128,6 +128,19 @@ static void linger(struct swale_conn *conn)
     }
 }
 
+/* Bounds how many descriptors may wait for their peers in peace. At once, because very many may end in one turn. */
+static void drop_oldest(struct swale__conn_group *group)
+{
+    if (group->lingering_count > SWALE__LINGER_COUNT)
+        close_stream(SWALE__LIST_OWNER(group->lingering.next, struct swale_conn, node), true);
+}
+
+static void report(struct swale_conn *conn)
+{
+    swale__conn_report(conn);
+    drop_oldest(conn->group);
+}
+
 void swale__conn_settle(struct swale__work *work)
 {
     struct swale_conn *conn = SWALE__LIST_OWNER(work, struct swale_conn, work);
@@ -135,7 +148,7 @@ void swale__conn_settle(struct swale__work *work)
     if (conn->stage == SWALE__FINISHING && conn->out.size == 0)
         conn->clean = conn->close_sent;
     if (conn->stage == SWALE__FAILED || (conn->stage == SWALE__FINISHING && conn->out.size == 0))
-        swale__conn_report(conn);
+        report(conn);
     if (conn->stage == SWALE__LINGERING)
         linger(conn);
     if (conn->stage == SWALE__GONE)
@@ -169,7 +182,8 @@ void swale__conn_destroy(struct swale_conn *conn)
 /* ---- The timer -------------------------------------------------------------------------------------- */
 
 /* It is not moved for each byte that arrives, but fires at what was true when it was set, and asks again. A pong that
- * comes well before its deadline brings the next ping forward, so it never sleeps longer than the silence before one. */
+ * comes well before its deadline brings the next ping forward, so it never sleeps longer than the silence before one.
+ */
 void swale__conn_arm(struct swale_conn *conn)
 {
     uint64_t due = swale_engine_due(&conn->engine);

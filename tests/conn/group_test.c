@@ -151,6 +151,35 @@ static void test_lingering_is_bounded(void **state)
     harness_done(&h);
 }
 
+/* The same when all of them close in one turn, as the peers behind a proxy do that goes. */
+static void test_lingering_is_bounded_within_a_turn(void **state)
+{
+    (void)state;
+    struct harness h;
+    enum { PEERS = SWALE__LINGER_COUNT + 100 };
+    char close_frame[] = { (char)0x88, (char)0x80, 0, 0, 0, 0 };
+    static struct swale__stream *far[PEERS];
+    static struct observer observers[PEERS];
+    struct recorder recorder;
+    harness_init(&h, &(struct harness_options){ .raw_client = true });
+    for (int i = 0; i < PEERS; i++) {
+        far[i] = harness_another(&h, &observers[i], false, NULL);
+        recorder_begin(&recorder, far[i]);
+        swale__stream_pause(far[i]);
+    }
+    for (int i = 0; i < PEERS; i++) {
+        struct iovec part = { .iov_base = close_frame, .iov_len = 6 };
+        assert_int_equal(swale__stream_write(far[i], &part, 1), 6);
+    }
+    test_loop_settle(&h.loop);
+    assert_int_equal(swale__conn_group_count(h.groups[SWALE_SERVER]), 1 + SWALE__LINGER_COUNT);
+    for (int i = 0; i < PEERS; i++) {
+        swale__stream_close(far[i], false);
+        observer_done(&observers[i]);
+    }
+    harness_done(&h);
+}
+
 static void test_allocation_failures(void **state)
 {
     (void)state;
@@ -189,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_abort_all),
         cmocka_unit_test(test_free_with_connections),
         cmocka_unit_test(test_lingering_is_bounded),
+        cmocka_unit_test(test_lingering_is_bounded_within_a_turn),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
