@@ -3,16 +3,7 @@
 # installed headers name no operating system, OpenSSL or zlib header; the program uses only installed headers.
 set -euo pipefail
 cd "$PROJECT"
-fail=0
-
-# complain TEXT: reads offending lines from standard input.
-complain() {
-    local lines
-    lines=$(cat)
-    [ -z "$lines" ] && return
-    printf '%s\n%s\n' "$1" "$lines"
-    fail=1
-}
+. "$(dirname "$0")/complain.sh"
 
 # only LAYER ALLOWED...: private includes of the layer.
 only() {
