@@ -18,14 +18,14 @@ int swale__stream_open(struct swale__stream **out, struct swale_loop *loop, cons
     return error;
 }
 
-int swale__dial(struct swale__stream **out, struct swale_loop *loop, const char *text, struct swale_tls *tls,
+int swale__dial(struct swale__stream **out, struct swale_loop *loop, const char *address, struct swale_tls *tls,
                 const char *server_name)
 {
-    struct swale__address address;
+    struct swale__address parsed;
     struct swale__stream *stream;
-    int error = swale__address_parse(&address, text, false);
+    int error = swale__address_parse(&parsed, address, false);
     if (!error)
-        error = swale__socket_connect(&stream, loop, &address);
+        error = swale__socket_connect(&stream, loop, &parsed);
     if (!error)
         error = add_tls(&stream, tls, SWALE__DIALLED, server_name);
     if (!error)

@@ -159,12 +159,12 @@ struct swale__open_options {
     enum swale__side { SWALE__ACCEPTED, SWALE__DIALLED } side;
     const char *server_name;
 };
-int swale__stream_open(struct swale__stream **stream, struct swale_loop *loop,
+int swale__stream_open(struct swale__stream **out, struct swale_loop *loop,
                        const struct swale__open_options *options);
 
 /* Begins to connect to a numeric address ("127.0.0.1:80", "[::1]:80", "unix:PATH"); the result arrives as
  * on_written(0) when connected, or on_fail. */
-int swale__dial(struct swale__stream **stream, struct swale_loop *loop, const char *address, struct swale_tls *tls,
+int swale__dial(struct swale__stream **out, struct swale_loop *loop, const char *address, struct swale_tls *tls,
                 const char *server_name);
 
 /* Two streams joined in memory on one loop, for tests and simulation. What one end writes, the other is handed
@@ -178,7 +178,7 @@ int swale__pair(struct swale__stream *ends[2], struct swale_loop *loop, const st
 
 /* TLS on top of any stream (the one that swale__stream_open uses for sockets). Takes the lower stream over,
  * also on failure. */
-int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, struct swale_tls *tls,
+int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, struct swale_tls *context,
                     enum swale__side side, const char *server_name);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 
@@ -113,6 +114,7 @@ static void log_answer(struct swale_exchange *exchange, int reason, int status, 
 int swale__exchange_answer(struct swale_exchange *exchange, const struct swale__answer *answer, int reason)
 {
     struct swale__session *session = exchange->session;
+    assert(session); /* whoever answers has looked whether the peer is still there */
     struct swale__answer full = *answer;
     full.fields = join_fields(exchange, answer);
     full.field_count += exchange->field_count;

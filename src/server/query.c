@@ -7,7 +7,7 @@
  * the look at it is. */
 static struct swale_exchange *behind(const struct swale_exchange *exchange)
 {
-    return (struct swale_exchange *)(uintptr_t)exchange;
+    return (struct swale_exchange *)exchange;
 }
 
 static struct swale_span nothing(void)
