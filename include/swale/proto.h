@@ -411,8 +411,8 @@ SWALE_API int swale_engine_end(struct swale_engine *engine);
 SWALE_API void swale_engine_alive(struct swale_engine *engine, uint64_t now_ms);
 
 /* When swale_engine_tick must next be called; UINT64_MAX for never. It may move later with every byte, so
- * a timer that fires early just asks again; and earlier when the answer to a ping comes, to ping_after_ms from then, and
- * when a message sent in fragments ends. */
+ * a timer that fires early just asks again; and earlier when the answer to a ping comes, to ping_after_ms from then,
+ * and when a message sent in fragments ends. */
 SWALE_API uint64_t swale_engine_due(const struct swale_engine *engine);
 
 /* What is due now: NONE, with a ping in `reply` when it is time for one, or FAIL with

@@ -1,7 +1,8 @@
 /* swale/tls.h - TLS contexts (certificates, trust) and what is known about a peer.
  *
  * A context is made once and shared by any number of listeners, clients and threads; it is the only object
- * here that may be. TLS 1.2 and 1.3 only. Errors name the file that is at fault: in `message`. No OpenSSL type appears in this interface.
+ * here that may be. TLS 1.2 and 1.3 only. Errors name the file that is at fault: in `message`. No OpenSSL type
+ * appears in this interface.
  */
 #ifndef SWALE_TLS_H
 #define SWALE_TLS_H
