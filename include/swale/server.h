@@ -233,7 +233,7 @@ struct swale_server_stats {
     uint64_t requests;
     uint64_t messages_in, messages_out;
     uint64_t bytes_in, bytes_out; /* payload */
-    uint64_t wire_in, wire_out;   /* WebSocket frames as they travel, TLS apart */
+    uint64_t wire_in, wire_out;   /* frames as they travel, TLS apart; out: with the answers that open connections */
     uint64_t pings_in, pongs_in;
     uint64_t queued;                     /* bytes in out-queues */
     uint64_t closed[SWALE_ERROR_SLOTS];  /* WebSocket connections by reason, at swale_error_slot */

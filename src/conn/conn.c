@@ -99,6 +99,7 @@ int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, c
         return error;
     }
     enter_group(made);
+    swale__count(&group->counters->wire_in, open->early.size);
     swale__stream_use(made->stream, &swale__conn_stream_user, made);
     if (swale_engine_phase(&made->engine) == SWALE_HANDSHAKING)
         swale_engine_open(&made->engine, open->deflate, swale__conn_now(made));

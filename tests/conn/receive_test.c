@@ -219,6 +219,7 @@ static void test_early_bytes_come_after_open(void **state)
         if (early < size)
             harness_send(&h, script + early, size - early);
         assert_string_equal(h.server.log, script_log);
+        assert_int_equal(counter(&h.counters[SWALE_SERVER].wire_in), size); /* early bytes are bytes */
         assert_memory_equal(h.raw.heard, "HTTP/1.1 101\r\n\r\n", 16);
         harness_done(&h);
     }
