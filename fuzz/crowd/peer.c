@@ -188,9 +188,11 @@ void crowd_ask(struct peer *peer, const char *target, const char *fields)
 
 void crowd_upgrade(struct peer *peer, enum route route)
 {
-    peer->good &= !peer->asked; /* a second one is taken for frames */
+    if (peer->asked)
+        peer->good = false; /* a second one is taken for frames */
+    else
+        peer->route = route;
     peer->asked = true;
-    peer->route = route;
     crowd_ask(peer, crowd_paths[route],
               "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n");
