@@ -33,7 +33,8 @@ struct swale_loop {
     atomic_bool stopping;
 
     struct swale__list next, running, flush, end; /* of work */
-    struct swale__list leftovers;
+    struct swale__list leftovers;                 /* in the order of their ends */
+    size_t leftover_count;
     struct swale__wheel wheel;
 
     void *free_chunks; /* each begins with a pointer to the next */

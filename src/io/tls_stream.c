@@ -144,7 +144,7 @@ static void run_destroy(struct swale__work *work)
 static void finish(struct swale__tls_stream *tls, bool abort)
 {
     swale_timer_stop(tls->base.loop, &tls->linger);
-    swale__list_remove(&tls->leftover.node);
+    swale__loop_take_back(tls->base.loop, &tls->leftover);
     swale__loop_forget(tls->base.loop, &tls->later);
     swale__stream_close(tls->lower, abort);
     swale__loop_at_end(tls->base.loop, &tls->destroy);

@@ -80,18 +80,26 @@ void swale__turn_finish(struct swale_loop *loop)
     run_all(&loop->end);
 }
 
+static void drop_oldest(struct swale_loop *loop)
+{
+    struct swale__leftover *oldest = SWALE__LIST_OWNER(loop->leftovers.next, struct swale__leftover, node);
+    swale__loop_take_back(loop, oldest);
+    oldest->drop(oldest);
+}
+
 void swale__loop_leave(struct swale_loop *loop, struct swale__leftover *leftover)
 {
     swale__list_append(&loop->leftovers, &leftover->node);
+    if (++loop->leftover_count > SWALE__LEFTOVERS_MAX)
+        drop_oldest(loop);
 }
 
-static void drop_leftovers(struct swale_loop *loop)
+void swale__loop_take_back(struct swale_loop *loop, struct swale__leftover *leftover)
 {
-    struct swale__list *node;
-    while ((node = swale__list_pop(&loop->leftovers))) {
-        struct swale__leftover *leftover = SWALE__LIST_OWNER(node, struct swale__leftover, node);
-        leftover->drop(leftover);
-    }
+    if (swale__list_empty(&leftover->node))
+        return;
+    swale__list_remove(&leftover->node);
+    loop->leftover_count--;
 }
 
 void *swale__loop_chunk(struct swale_loop *loop)
@@ -131,7 +139,8 @@ char *swale__loop_plaintext(struct swale_loop *loop)
 
 void swale__turn_free(struct swale_loop *loop)
 {
-    drop_leftovers(loop);
+    while (loop->leftover_count > 0)
+        drop_oldest(loop);
     run_all(&loop->end);
     while (loop->free_chunks)
         swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);

@@ -48,12 +48,17 @@ bool swale__loop_here(const struct swale_loop *loop);
 const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loop);
 
 /* What lives on behind its user's close (a TLS stream that still has something to send), until it is done or the loop
- * is freed, which drops it. Leave one behind, and take it out again with swale__list_remove. Intrusive. */
+ * is freed, which drops it. Nobody counts these any more, so there are at most SWALE__LEFTOVERS_MAX: the oldest is
+ * dropped for one more. Intrusive; init its node. */
+enum { SWALE__LEFTOVERS_MAX = 1024 };
 struct swale__leftover {
     struct swale__list node;
-    void (*drop)(struct swale__leftover *leftover);
+    void (*drop)(struct swale__leftover *leftover); /* it has been taken back already */
 };
 void swale__loop_leave(struct swale_loop *loop, struct swale__leftover *leftover);
+
+/* Does nothing for one that has not been left. */
+void swale__loop_take_back(struct swale_loop *loop, struct swale__leftover *leftover);
 
 /* Chunks for out-queues: SWALE__CHUNK_SIZE bytes from a pool that keeps a bounded number of free ones.
  * NULL when memory is out. */

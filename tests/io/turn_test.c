@@ -201,6 +201,42 @@ static void the_end_phase_runs_also_when_the_loop_is_freed(void **state)
     assert_string_equal(order, "em");
 }
 
+/* ---- Leftovers ------------------------------------------------------------------------------------------- */
+
+static struct swale__leftover *dropped[4];
+static size_t drop_count;
+
+static void drop(struct swale__leftover *leftover)
+{
+    assert_true(drop_count < 4);
+    dropped[drop_count++] = leftover;
+}
+
+/* TLS streams whose peers do not read, and which nobody counts any more. */
+static void leftovers_are_bounded(void **state)
+{
+    (void)state;
+    enum { MANY = SWALE__LEFTOVERS_MAX + 3 };
+    static struct swale__leftover leftovers[MANY];
+    begin();
+    drop_count = 0;
+    for (size_t k = 0; k < MANY; k++) {
+        leftovers[k].drop = drop;
+        swale__list_init(&leftovers[k].node);
+        swale__loop_leave(loop.loop, &leftovers[k]);
+        if (k == 1)
+            swale__loop_take_back(loop.loop, &leftovers[0]);
+    }
+    assert_int_equal(drop_count, 2);
+    assert_ptr_equal(dropped[0], &leftovers[1]);
+    assert_ptr_equal(dropped[1], &leftovers[2]);
+    for (size_t k = 0; k < MANY - 1; k++)
+        swale__loop_take_back(loop.loop, &leftovers[k]);
+    test_loop_done(&loop);
+    assert_int_equal(drop_count, 3);
+    assert_ptr_equal(dropped[2], &leftovers[MANY - 1]);
+}
+
 /* ---- Memory ---------------------------------------------------------------------------------------------- */
 
 static void chunks_are_used_again(void **state)
@@ -255,6 +291,7 @@ int main(void)
         cmocka_unit_test(what_is_forgotten_does_not_run),
         cmocka_unit_test(an_item_may_forget_another_of_the_same_run),
         cmocka_unit_test(forgetting_costs_the_same_in_a_long_list),
+        cmocka_unit_test(leftovers_are_bounded),
         cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
         cmocka_unit_test(chunks_are_used_again),
         cmocka_unit_test(scratch_and_plaintext_are_whole_and_apart),
