@@ -157,8 +157,8 @@ struct swale_allocator {
 enum swale_error { SWALE_ERRORS(SWALE_ERROR_ENUM) };
 #undef SWALE_ERROR_ENUM
 
-/* One sentence for people. Knows `-errno` values too ("system error" for those without a text of their
- * own in the table; use strerror for them). Never NULL; static storage. */
+/* One sentence for people, of -errno values the system's, in English. Never NULL; static storage. Any thread, as all
+ * of these. */
 SWALE_API const char *swale_strerror(int error);
 
 /* The short, stable name for logs and metrics ("message-size"); "ok" for 0, "system" for -errno values,

@@ -95,9 +95,8 @@ static void put_reason(struct line *line, int reason)
 {
     if (reason == 0)
         return;
-    bool system = reason < 0 && reason > -1000;
     put_word(line, "reason", swale_error_name(reason));
-    put_bytes(line, "fault", swale_text(system ? strerrordesc_np(-reason) : swale_strerror(reason)));
+    put_bytes(line, "fault", swale_text(swale_strerror(reason)));
 }
 
 static void put_fields(struct line *line, const struct swale_record *record)

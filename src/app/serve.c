@@ -46,13 +46,13 @@ static int fail(int status, const char *format, ...)
     return status;
 }
 
-/* As the error's own text, which for the system's begins with a capital. */
+/* As the error's own text, without the capital with which the system's begins. */
 static const char *fault_text(int error)
 {
     static char text[128];
     if (error <= -1000 || error >= 0)
         return swale_strerror(error);
-    snprintf(text, sizeof text, "%s", strerrordesc_np(-error) ? strerrordesc_np(-error) : "system error");
+    snprintf(text, sizeof text, "%s", swale_strerror(error));
     if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a')
         text[0] = (char)(text[0] - 'A' + 'a');
     return text;

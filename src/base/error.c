@@ -37,7 +37,10 @@ const char *swale_strerror(int error)
     int slot = swale_error_slot(error);
     if (slot > 0 || error == 0)
         return table[slot].text;
-    return from_system(error) ? "system error" : "unknown error";
+    if (!from_system(error))
+        return "unknown error";
+    const char *text = strerrordesc_np(-error);
+    return text ? text : "system error";
 }
 
 const char *swale_error_name(int error)
