@@ -117,7 +117,8 @@ static bool parse_origin(const struct option *option, const char *value, struct 
 {
     const char *host = strstr(value, "://");
     bool good = host && host != value && host[3] != 0 && !strchr(host + 3, '/');
-    return (good || strcmp(value, "*") == 0) && parse_list(option, value, options);
+    bool special = strcmp(value, "*") == 0 || strcmp(value, "null") == 0;
+    return (good || special) && parse_list(option, value, options);
 }
 
 static bool parse_log(const struct option *option, const char *value, struct serve_options *options)
@@ -218,7 +219,7 @@ static const struct option table[] = {
     { "close-wait", "TIME", "for the peer's part of closing (5s)", parse_duration, A_DURATION,
       AT(server.limits.close_wait_ms), 0, true },
     { "drain", "TIME", "for connections to end after SIGTERM (10s)", parse_duration, A_DURATION, AT(server.drain_ms),
-      0, false },
+      0, true },
     { .help = "Else" },
     { "help", NULL, "what you are reading", parse_flag, NULL, AT(help), 0, false },
     { "version", NULL, "the version", parse_flag, NULL, AT(version), 0, false },

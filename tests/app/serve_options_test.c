@@ -59,14 +59,15 @@ static void reads_every_option(void **state)
     assert_string_equal(options.client_ca, "ca");
     assert_true(options.client_optional);
 
-    assert_int_equal(parse("--root r --demo --log json --origin https://a --origin http://b:81 --deflate=context "
+    assert_int_equal(parse("--root r --demo --log json --origin https://a --origin http://b:81 --origin null --deflate=context "
                            "--compress-threshold 2k"),
                      0);
     assert_string_equal(options.root, "r");
     assert_true(options.demo && options.metrics);
     assert_int_equal(options.log, LOG_JSON);
-    assert_int_equal(options.server.origin_count, 2);
+    assert_int_equal(options.server.origin_count, 3);
     assert_string_equal(options.server.origins[1], "http://b:81");
+    assert_string_equal(options.server.origins[2], "null");
     assert_true(options.server.deflate.enabled && options.server.deflate.server_context_takeover);
     assert_int_equal(options.server.limits.compress_threshold, 2048);
 
@@ -100,6 +101,8 @@ static void reads_every_option(void **state)
 static void switches_limits_off(void **state)
 {
     (void)state;
+    assert_int_equal(parse("--drain off"), 0);
+    assert_int_equal(options.server.drain_ms, SWALE_OFF);
     assert_int_equal(parse("--max-message off --max-connections unlimited --ping off --max-fragments unlimited"), 0);
     assert_true(options.server.limits.max_message == SWALE_UNLIMITED);
     assert_true(options.server.max_connections == SWALE_UNLIMITED);
