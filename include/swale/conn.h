@@ -33,8 +33,9 @@ struct swale_message {
     bool compressed; /* it came compressed */
 };
 
-/* A run of a message, for handlers that stream: no limit but max_message applies, nothing is assembled. A
- * run of text may end inside a character; the whole is checked all the same. */
+/* A run of a message, for handlers that stream: nothing is assembled, and the limits are those of whole messages. The
+ * bytes are valid, and may not be changed, during the call. A run may be empty, and one of text may end inside a
+ * character; the whole is checked all the same. */
 struct swale_part {
     struct swale_span data;
     enum swale_kind kind;
@@ -85,7 +86,7 @@ struct swale_limits {
     uint32_t compress_threshold; /* 1 KiB: shorter messages go out uncompressed; off: none is too short */
 };
 
-/* The limits with every 0 replaced by its default. */
+/* The limits with every 0 replaced by its default; of NULL, the defaults. Any thread. */
 SWALE_API struct swale_limits swale_limits_resolve(const struct swale_limits *limits);
 
 /* ---- Sending ---------------------------------------------------------------------------------------- */
@@ -100,13 +101,14 @@ enum swale_send_flags {
 };
 
 /* Queues a whole message; the bytes are copied. Text must be UTF-8, which is the caller's promise. The limits count
- * it as it is before compression. SWALE_ERR_CLOSED, SWALE_ERR_QUEUE_FULL (nothing was queued), SWALE_ERR_STATE
- * (inside a message sent in parts), -ENOMEM. */
+ * it as it is before compression. 0 or SWALE_FULL; SWALE_ERR_CLOSED; SWALE_ERR_QUEUE_FULL (nothing was queued: wait
+ * for on_drain); SWALE_ERR_STATE (inside a message sent in parts); SWALE_ERR_INVALID for a kind that there is not;
+ * -ENOMEM. `flags` are of enum swale_send_flags. */
 SWALE_API int swale_conn_send(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size);
 SWALE_API int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size,
                                    unsigned flags);
 
-/* Convenience for C strings. */
+/* Convenience for C strings; not NULL. */
 static inline int swale_conn_send_text(struct swale_conn *conn, const char *text)
 {
     return swale_conn_send(conn, SWALE_TEXT, text, strlen(text));
@@ -119,7 +121,9 @@ SWALE_API int swale_conn_send_part(struct swale_conn *conn, enum swale_kind kind
                                    bool last);
 
 /* A message that is encoded once and sent to many, on any thread, with no further copy (and compressed
- * at most once per window size). Reference-counted; immutable. */
+ * at most once per window size). Immutable, and reference-counted: made with one reference, gone with the last, any
+ * thread. The allocator must be thread-safe and outlive it. The payload, which was copied, lasts as long. unref takes
+ * NULL too. SWALE_ERR_INVALID for a kind that there is not, -ENOMEM. */
 struct swale_shared;
 SWALE_API int swale_shared_new(struct swale_shared **shared, const struct swale_allocator *allocator,
                                enum swale_kind kind, const void *data, size_t size);
@@ -132,10 +136,11 @@ SWALE_API enum swale_kind swale_shared_kind(const struct swale_shared *shared);
  * message is copied too. */
 SWALE_API int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared);
 
-/* Sends a ping (payload at most 125 bytes). */
+/* Sends a ping behind what is queued (RFC 6455 section 5.5.2); the answer comes as on_pong. The payload, of at most
+ * 125 bytes (SWALE_ERR_INVALID), is copied. Otherwise as swale_conn_send. */
 SWALE_API int swale_conn_ping(struct swale_conn *conn, struct swale_span payload);
 
-/* Bytes queued and not yet handed to the kernel. */
+/* Bytes queued and not yet handed to the kernel, frame headers included. */
 SWALE_API size_t swale_conn_queued(const struct swale_conn *conn);
 
 /* ---- Reading on and off ----------------------------------------------------------------------------- */
@@ -152,11 +157,13 @@ SWALE_API void swale_conn_resume(struct swale_conn *conn);
 
 /* Begins the closing handshake behind what is queued; on_close follows when the peer has answered or
  * close_wait_ms has passed. `code` 1000 is normal, 0 sends none; `text` is UTF-8 of at most SWALE_REASON_MAX
- * bytes or NULL. SWALE_ERR_CLOSED, SWALE_ERR_INVALID. Messages that come meanwhile are not delivered. */
+ * bytes or NULL, and is copied. SWALE_ERR_CLOSED when it is ending already; SWALE_ERR_INVALID for a code that may not
+ * be sent (RFC 6455 section 7.4), or such a text. Messages that come meanwhile are not delivered. */
 SWALE_API int swale_conn_close(struct swale_conn *conn, int code, const char *text);
 
 /* Ends the connection for one of the reasons in the table: a close frame with that reason's code, and the
- * transport's end. on_close follows in this turn or the next. */
+ * transport's end. on_close follows in this turn or the next. What is not in the table counts as SWALE_ERR_INTERNAL;
+ * a connection that has ended stays as it is. */
 SWALE_API void swale_conn_fail(struct swale_conn *conn, int reason);
 
 /* Drops the transport (RST) and what is queued. on_close follows in this turn or the next. */
@@ -166,11 +173,16 @@ SWALE_API void swale_conn_abort(struct swale_conn *conn);
 
 /* A number that no other connection of this process has or will have. */
 SWALE_API uint64_t swale_conn_id(const struct swale_conn *conn);
+
+/* The application's own pointer: what swale_exchange_set_user or the route's `user` gave, until it is set anew. */
 SWALE_API void *swale_conn_user(const struct swale_conn *conn);
 SWALE_API void swale_conn_set_user(struct swale_conn *conn, void *user);
+
+/* The loop on which it lives; what was negotiated (RFC 6455 section 1.9, RFC 7692); and who is at the other end. The
+ * spans last as long as the connection; the peer is empty once the transport is closed. */
 SWALE_API struct swale_loop *swale_conn_loop(const struct swale_conn *conn);
 SWALE_API struct swale_span swale_conn_subprotocol(const struct swale_conn *conn); /* empty for none */
-SWALE_API bool swale_conn_deflate(const struct swale_conn *conn);                  /* it was negotiated */
+SWALE_API bool swale_conn_deflate(const struct swale_conn *conn);                  /* permessage-deflate is in use */
 SWALE_API void swale_conn_peer(const struct swale_conn *conn, struct swale_peer *peer);
 
 /* ---- Subscribers ------------------------------------------------------------------------------------ */

@@ -47,11 +47,12 @@ struct swale_hub_options {
     uint32_t max_topics_per_subscriber;      /* 0 means 128 */
 };
 
-/* NULL options: the defaults. SWALE_ERR_INVALID for a policy that there is not, -ENOMEM. */
+/* Makes a hub that spans no loop yet. NULL options: the defaults. SWALE_ERR_INVALID for a policy that there is not,
+ * -ENOMEM. */
 SWALE_API int swale_hub_new(struct swale_hub **hub, const struct swale_hub_options *options);
 
 /* When no loop that it is attached to runs any more, and before these loops are freed. Subscribers that are still
- * there have left. */
+ * there have left. NULL is allowed. */
 SWALE_API void swale_hub_free(struct swale_hub *hub);
 
 /* Gives the hub a shard on this loop. Before the loop runs, or on its thread, and before anything is
@@ -68,8 +69,8 @@ SWALE_API int swale_hub_configure(struct swale_hub *hub, struct swale_span topic
                                   uint64_t backlog);
 
 /* On the subscriber's loop. 0, 1 when it had joined already (leave: had not), SWALE_ERR_TOPIC (see swale_hub_check);
- * SWALE_ERR_TOO_MANY; SWALE_ERR_STATE when its loop is not attached or it has joined topics of another hub (it may
- * have one hub only); -ENOMEM. */
+ * SWALE_ERR_TOO_MANY beyond max_topics_per_subscriber; SWALE_ERR_STATE when its loop is not attached or it has joined
+ * topics of another hub (it may have one hub only); -ENOMEM. The name is copied. */
 SWALE_API int swale_hub_join(struct swale_hub *hub, struct swale_span topic, struct swale_subscriber *subscriber);
 SWALE_API int swale_hub_leave(struct swale_hub *hub, struct swale_span topic, struct swale_subscriber *subscriber);
 SWALE_API void swale_hub_leave_all(struct swale_hub *hub, struct swale_subscriber *subscriber);
@@ -77,16 +78,16 @@ SWALE_API void swale_hub_leave_all(struct swale_hub *hub, struct swale_subscribe
 struct swale_publish {
     struct swale_span topic;
     enum swale_kind kind;
-    struct swale_span data;
-    uint64_t except; /* id of a subscriber that is not to get it (the sender); 0 for none */
+    struct swale_span data; /* copied */
+    uint64_t except;        /* id of a subscriber that is not to get it (the sender); 0 for none */
 };
 
 /* Any thread. Returns 0 when the message is on its way (also when nobody listens); SWALE_FULL when it is, but a
- * loop lags behind (more than half of max_inbox waits for it): publish no more for some milliseconds. SWALE_ERR_TOPIC
- * or -ENOMEM, and nothing was published; SWALE_ERR_QUEUE_FULL or -ENOMEM when it could not be given to every
- * loop: those that could have it get it, and the others' subscribers are counted as failed.
- * On a thread of an attached loop, that loop's subscribers have it queued on return; a publish from within
- * a delivery (a callback of a subscriber) is put off until that delivery is done. */
+ * loop lags behind (more than half of max_inbox waits for it): publish no more for some milliseconds.
+ * SWALE_ERR_TOPIC, SWALE_ERR_INVALID for a kind that there is not, or -ENOMEM, and nothing was published;
+ * SWALE_ERR_QUEUE_FULL or -ENOMEM when it could not be given to every loop: those that could have it get it, and the
+ * others' subscribers are counted as failed. On a thread of an attached loop, that loop's subscribers have it queued
+ * on return; a publish from within a delivery (a callback of a subscriber) is put off until that delivery is done. */
 SWALE_API int swale_hub_publish(struct swale_hub *hub, const struct swale_publish *publish);
 
 /* Subscribers of a topic on all loops, at some recent moment. Any thread. */

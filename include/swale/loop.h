@@ -34,19 +34,20 @@ struct swale_loop_options {
     enum swale_backend backend;
     uint32_t receive_buffer; /* bytes of the one buffer that all reads go through; 0 means 256 KiB */
     /* A clock of the caller's, in milliseconds, that never goes back; NULL is CLOCK_MONOTONIC. With it the
-     * loop runs in virtual time: it never sleeps in the kernel for a timer. */
+     * loop runs in virtual time: it never sleeps in the kernel. */
     uint64_t (*clock)(void *context);
     void *clock_context;
 };
 
-/* -ENOMEM, -EMFILE and the like; SWALE_ERR_INVALID for a backend that the environment names wrongly. */
+/* -ENOMEM, -EMFILE and the like; SWALE_ERR_INVALID for a backend that there is not, in the options or in the
+ * environment. NULL options: the defaults. */
 SWALE_API int swale_loop_new(struct swale_loop **loop, const struct swale_loop_options *options);
 
 /* Only outside a turn, and after everything that lives on it has been closed (no further step is needed for what
  * was). Timers that still run and tasks still posted are dropped. NULL is allowed. */
 SWALE_API void swale_loop_free(struct swale_loop *loop);
 
-/* Turns until swale_loop_stop. 0, or the -errno of a failing wait. */
+/* Turns until swale_loop_stop. 0, or the -errno of a failing wait; SWALE_ERR_STATE from within a turn. */
 SWALE_API int swale_loop_run(struct swale_loop *loop);
 
 /* One turn, which waits at most `timeout_ms` (-1: as long as it takes). Returns the number of events that
@@ -96,7 +97,7 @@ struct swale_timer {
  * swale_loop_now's clock), with millisecond precision. Costs the same for any number of timers. */
 SWALE_API void swale_timer_start(struct swale_loop *loop, struct swale_timer *timer, uint64_t due_ms);
 
-/* Does nothing when it does not run. */
+/* It does not fire any more. Nothing happens to one that does not run. */
 SWALE_API void swale_timer_stop(struct swale_loop *loop, struct swale_timer *timer);
 
 static inline bool swale_timer_running(const struct swale_timer *timer)

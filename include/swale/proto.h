@@ -209,7 +209,8 @@ struct swale_upgrade {
 SWALE_API bool swale_upgrade_wanted(const struct swale_request *request);
 
 /* Checks an upgrade request against RFC 6455 section 4.2.1 and negotiates permessage-deflate. 0 and
- * *upgrade, or the SWALE_ERR_HTTP_* or SWALE_ERR_UPGRADE_* that refuses it. */
+ * *upgrade, or the SWALE_ERR_HTTP_* or SWALE_ERR_UPGRADE_* that refuses it, or SWALE_ERR_ORIGIN for a repeated
+ * Origin. Whether one may connect is for the caller to say. */
 SWALE_API int swale_upgrade_check(const struct swale_request *request, const struct swale_deflate_policy *policy,
                                   struct swale_upgrade *upgrade);
 
@@ -223,14 +224,15 @@ SWALE_API bool swale_subprotocol_offered(const struct swale_request *request, st
 
 /* Writes the 101 answer. `subprotocol` may be empty; `extra` are further fields. Returns its length, or
  * SWALE_ERR_TOO_SMALL, or SWALE_ERR_INVALID when an extra field or the subprotocol is not well-formed (a
- * control byte can never reach the wire). */
+ * control byte can never reach the wire), or is one that is written here or has no place in a 101. */
 SWALE_API ptrdiff_t swale_upgrade_answer(const struct swale_upgrade *upgrade, struct swale_span subprotocol,
                                          const struct swale_field *extra, size_t extra_count, char *out,
                                          size_t capacity);
 
 /* Writes a complete HTTP/1.1 answer head for `status`, ending in the empty line. Content-Length is
  * `body_size`, except for 1xx, 204 and 304, which have none. Adds Connection: close unless `keep_alive`. A 426 gets
- * Upgrade and Sec-WebSocket-Version, a 405 gets Allow: GET, unless in `fields`. Returns as above. */
+ * Upgrade and Sec-WebSocket-Version, a 405 gets Allow: GET, unless in `fields`, which may not hold Connection,
+ * Content-Length or Transfer-Encoding. `status` is 100 to 599. Returns as above. */
 SWALE_API ptrdiff_t swale_answer_head(int status, const struct swale_field *fields, size_t field_count,
                                       uint64_t body_size, bool keep_alive, char *out, size_t capacity);
 
@@ -258,7 +260,8 @@ SWALE_API void swale_upgrade_key(const unsigned char random[16], char key[SWALE_
 /* The accept value for a key, not terminated. */
 SWALE_API void swale_upgrade_accept(const char key[SWALE_KEY_SIZE], char accept[SWALE_ACCEPT_SIZE]);
 
-/* Writes the client's request. Returns its length, SWALE_ERR_TOO_SMALL or SWALE_ERR_INVALID. */
+/* Writes the client's request (RFC 6455 section 4.1). Returns its length, SWALE_ERR_TOO_SMALL, or SWALE_ERR_INVALID
+ * for a host, target, subprotocol or extra field that is not well-formed, or is repeated or written here. */
 SWALE_API ptrdiff_t swale_upgrade_write(const struct swale_upgrade_request *request, const char key[SWALE_KEY_SIZE],
                                         char *out, size_t capacity);
 
@@ -355,7 +358,7 @@ struct swale_event {
 SWALE_API void swale_engine_init(struct swale_engine *engine, const struct swale_engine_config *config,
                                  uint64_t now_ms);
 
-/* The handshake is done: frames from now on. `deflate` tells whether RSV1 has its RFC 7692 meaning. */
+/* The handshake is done, once: frames from now on. `deflate` tells whether RSV1 has its RFC 7692 meaning. */
 SWALE_API void swale_engine_open(struct swale_engine *engine, bool deflate, uint64_t now_ms);
 
 /* Reads at most one event from data[0..size), unmasking payload in place. Returns the number of bytes
@@ -381,25 +384,28 @@ SWALE_API void swale_engine_fail(struct swale_engine *engine, int error, uint64_
 /* Makes the header of the next frame of a message with `size` bytes of payload, which must follow it. The
  * first call of a message fixes kind and compression; `last` ends the message. For a client *mask receives
  * the key with which to mask the payload, for a server it is untouched (and may be NULL).
- * Returns the header's length, SWALE_ERR_CLOSED, SWALE_ERR_INVALID for a size over 63 bits, or SWALE_ERR_STATE when
- * `kind` is not that of the message being sent, compression is asked for that was not negotiated, or the
- * handshake is not done. */
+ * Returns the header's length, SWALE_ERR_CLOSED, SWALE_ERR_INVALID for a size over 63 bits or a kind that there is
+ * not, or SWALE_ERR_STATE when `kind` is not that of the message being sent, compression is asked for that was not
+ * negotiated, or the handshake is not done. */
 SWALE_API int swale_engine_send(struct swale_engine *engine, enum swale_kind kind, bool compressed, bool last,
                                 uint64_t size, uint64_t now_ms, char header[SWALE_HEADER_MAX], unsigned char mask[4]);
 
 /* A complete unmasked frame header for a whole message, apart from any connection: what a message shared by
- * many is encoded with. A connection that sends one must be a server's, and between messages:
- * swale_engine_sent_whole answers 0 and notes the activity, or SWALE_ERR_CLOSED, or SWALE_ERR_STATE. */
+ * many is encoded with. Returns its length, or SWALE_ERR_INVALID as above. A connection that sends one must be a
+ * server's, and between messages: swale_engine_sent_whole answers 0 and notes the activity, or SWALE_ERR_CLOSED, or
+ * SWALE_ERR_STATE. */
 SWALE_API int swale_frame_header(enum swale_kind kind, bool compressed, uint64_t size, char header[SWALE_HEADER_MAX]);
 SWALE_API int swale_engine_sent_whole(struct swale_engine *engine, uint64_t now_ms);
 
-/* Makes a ping. Returns its length, SWALE_ERR_CLOSED, or SWALE_ERR_INVALID for a payload over 125 bytes. */
+/* Makes a ping (RFC 6455 section 5.5.2). Returns its length, SWALE_ERR_CLOSED, SWALE_ERR_INVALID for a payload over
+ * 125 bytes, or SWALE_ERR_STATE during the handshake. */
 SWALE_API int swale_engine_ping(struct swale_engine *engine, struct swale_span payload,
                                 char frame[SWALE_CONTROL_MAX]);
 
 /* Begins the closing handshake: makes a close frame. `code` 0 sends an empty one. After this no data can be
- * sent. Returns its length, SWALE_ERR_CLOSED when one was sent already, or SWALE_ERR_INVALID for a code
- * that may not be sent or a reason that is over SWALE_REASON_MAX bytes or not UTF-8. */
+ * sent. Returns its length, SWALE_ERR_CLOSED when one was sent already, SWALE_ERR_STATE during the
+ * handshake, or SWALE_ERR_INVALID for a code that may not be sent, or a reason that has no code, is over
+ * SWALE_REASON_MAX bytes or not UTF-8. */
 SWALE_API int swale_engine_close(struct swale_engine *engine, int code, struct swale_span reason, uint64_t now_ms,
                                  char frame[SWALE_CONTROL_MAX]);
 
@@ -459,7 +465,8 @@ SWALE_API ptrdiff_t swale_inflater_whole(struct swale_inflater *inflater, struct
 /* Forgets a message that is not finished, and the window. */
 SWALE_API void swale_inflater_reset(struct swale_inflater *inflater);
 
-/* `level` 1 to 9, 0 for the default; `window_bits` 9 to 15. */
+/* `level` 1 to 9, 0 for the default; `window_bits` 9 to 15. -ENOMEM, or SWALE_ERR_INVALID. A step is as above, in the
+ * other direction. */
 SWALE_API int swale_deflater_new(struct swale_deflater **deflater, const struct swale_allocator *allocator,
                                  int window_bits, bool context_takeover, int level);
 SWALE_API void swale_deflater_free(struct swale_deflater *deflater);

@@ -9,6 +9,9 @@
  * A server has one loop per thread, and a connection stays on the one it came to. Routes and listeners are
  * set up before the start; hooks and handlers then run on the thread of the loop that has the connection.
  * What is set per route is read by all threads and must not change while the server runs.
+ *
+ * Functions of the server belong to the thread that sets it up and waits for it, those of an exchange to the thread
+ * of its loop, unless their comments say otherwise.
  */
 #ifndef SWALE_SERVER_H
 #define SWALE_SERVER_H
@@ -31,11 +34,11 @@ struct swale_exchange;
 enum swale_record_kind {
     SWALE_RECORD_LISTEN,  /* a listener is ready; address */
     SWALE_RECORD_OPEN,    /* a WebSocket connection was opened */
-    SWALE_RECORD_CLOSE,   /* it ended; reason, code, duration, counts */
-    SWALE_RECORD_REQUEST, /* a plain HTTP request was answered; status */
+    SWALE_RECORD_CLOSE,   /* it ended; reason, code, duration, text */
+    SWALE_RECORD_REQUEST, /* a plain HTTP request was answered; status, duration */
     SWALE_RECORD_REFUSE,  /* a request or connection was refused; reason, status */
     SWALE_RECORD_ACCEPT,  /* accepting failed; reason is -errno */
-    SWALE_RECORD_TLS,     /* certificates were reloaded, or (reason) could not be; text */
+    SWALE_RECORD_TLS,     /* not the server's: for the line of whoever calls swale_tls_reload */
     SWALE_RECORD_DRAIN    /* shutting down began, or ended */
 };
 
@@ -44,11 +47,11 @@ enum swale_record_kind {
  * next one tells how many were left out. The counters in swale_server_stats miss none. */
 struct swale_record {
     enum swale_record_kind kind;
-    int reason; /* 0, a code of the table, or -errno */
-    int status; /* HTTP status, or 0 */
-    int code;   /* WebSocket close code, or 0 */
-    uint64_t id;
-    uint64_t duration_ms;
+    int reason;           /* 0, a code of the table, or -errno */
+    int status;           /* HTTP status, or 0 */
+    int code;             /* WebSocket close code, or 0 */
+    uint64_t id;          /* OPEN, CLOSE: swale_conn_id */
+    uint64_t duration_ms; /* CLOSE: since it opened; REQUEST: from its head to the answer */
     uint64_t connections; /* DRAIN: still open */
     struct swale_span method, target, host, origin, user_agent;
     struct swale_span address; /* of the peer, or the listener */
@@ -85,6 +88,9 @@ struct swale_server_options {
     void *clock_context;
 };
 
+/* Makes a server and its loops; nothing listens or runs yet. NULL options: the defaults. SWALE_ERR_INVALID for more
+ * than 4096 threads, 1 GiB of head or 2^20 fields, an origin that is NULL, or a backend that the environment names
+ * wrongly; -ENOMEM, -EMFILE and the like. */
 SWALE_API int swale_server_new(struct swale_server **server, const struct swale_server_options *options);
 
 /* After the server has drained, or before it was started; one whose threads still run is stopped first, without a
@@ -94,20 +100,31 @@ SWALE_API void swale_server_free(struct swale_server *server);
 
 /* ---- Exchanges: one HTTP request and its answer ----------------------------------------------------- */
 
-/* Spans of the request last as long as the exchange. */
+/* Of the request. These spans last as long as the exchange: in on_request and on_upgrade until it is answered or the
+ * hook has returned, whichever is later; after SWALE_LATER until the decision. Empty for what is not there. */
 SWALE_API struct swale_span swale_exchange_method(const struct swale_exchange *exchange);
-SWALE_API struct swale_span swale_exchange_target(const struct swale_exchange *exchange);
+SWALE_API struct swale_span
+swale_exchange_target(const struct swale_exchange *exchange);                           /* as sent, with the query */
 SWALE_API struct swale_span swale_exchange_path(const struct swale_exchange *exchange); /* decoded */
+
+/* The value of the first field of this name (compared without case), or of the cookie (compared as it is). */
 SWALE_API struct swale_span swale_exchange_header(const struct swale_exchange *exchange, const char *name);
 SWALE_API struct swale_span swale_exchange_cookie(const struct swale_exchange *exchange, const char *name);
+
 /* A parameter of the route ("{room}"), decoded; the rest behind a wildcard is "*". Empty when there is none. */
 SWALE_API struct swale_span swale_exchange_param(const struct swale_exchange *exchange, const char *name);
-/* A parameter of the query, decoded. Empty when there is none, or when its escapes are bad. */
+
+/* A parameter of the query, decoded. Empty when there is none, when its escapes are bad, and without memory. */
 SWALE_API struct swale_span swale_exchange_query(const struct swale_exchange *exchange, const char *name);
+
 /* The request as parsed, for whatever is not covered above. */
 SWALE_API const struct swale_request *swale_exchange_request(const struct swale_exchange *exchange);
-/* These spans last as long as the exchange, too. Empty when the peer had gone before this was first called. */
+
+/* Who asks. The spans last as long as the exchange. All is empty when the peer had gone before this was first called,
+ * and without memory: an identity that is missing is the safe answer. */
 SWALE_API void swale_exchange_peer(const struct swale_exchange *exchange, struct swale_peer *peer);
+
+/* Where it lives, and `user` of its route. */
 SWALE_API struct swale_loop *swale_exchange_loop(const struct swale_exchange *exchange);
 SWALE_API struct swale_server *swale_exchange_server(const struct swale_exchange *exchange);
 SWALE_API void *swale_exchange_route_user(const struct swale_exchange *exchange);
@@ -125,8 +142,8 @@ SWALE_API int swale_exchange_add_field(struct swale_exchange *exchange, const ch
 SWALE_API int swale_exchange_reply(struct swale_exchange *exchange, int status, const char *type,
                                    struct swale_span body);
 
-/* For an upgrade: the subprotocol of the answer, which the peer must have offered (SWALE_ERR_INVALID
- * otherwise). Overrides the route's list. */
+/* For an upgrade: the subprotocol of the answer (RFC 6455 section 4.2.2), which the peer must have offered
+ * (SWALE_ERR_INVALID otherwise). The name is copied; -ENOMEM. Overrides the route's list. */
 SWALE_API int swale_exchange_subprotocol(struct swale_exchange *exchange, struct swale_span name);
 
 /* For an upgrade: what swale_conn_user will give. Once only. When no connection comes of it, because the upgrade is
@@ -152,8 +169,9 @@ SWALE_API int swale_exchange_refuse(struct swale_exchange *exchange, int status,
 
 /* ---- Routes ----------------------------------------------------------------------------------------- */
 
-/* What happens at a path. With a handler it is a WebSocket endpoint; with on_request it answers plain
- * requests; it may have both. A WebSocket endpoint without on_request answers 426 to plain requests. */
+/* What happens at a path. Copied, with its strings and arrays, its limits and its policy. With a handler it is a
+ * WebSocket endpoint; with on_request it answers plain requests; it may have both. A WebSocket endpoint without
+ * on_request answers 426 to plain requests. */
 struct swale_route {
     const struct swale_handler *handler;                               /* must outlive the server */
     enum swale_verdict (*on_upgrade)(struct swale_exchange *exchange); /* NULL accepts */
@@ -175,13 +193,15 @@ struct swale_route {
  * by "*", which matches any rest, the empty one included. A literal segment is preferred to a parameter, a parameter
  * to a wildcard. Paths are compared decoded, segment by segment: an encoded slash does not end a segment. A path with
  * a segment "." or ".." is refused with 400 before any route is looked for. SWALE_ERR_ROUTE when the pattern is
- * malformed or taken; SWALE_ERR_INVALID for a route that answers nothing; SWALE_ERR_STATE after the start. */
+ * malformed or taken; SWALE_ERR_INVALID for a route that answers nothing; SWALE_ERR_STATE after the start; -ENOMEM.
+ */
 SWALE_API int swale_server_route(struct swale_server *server, const char *pattern, const struct swale_route *route);
 
 /* Serves the files below `directory` at the paths below `prefix` ("/"): GET and HEAD, index.html for
  * directories, ETag and If-None-Match, content types by suffix. Never leaves the directory, not by "..", an
- * escape or a symbolic link; no dot files, no special files. Routes take precedence. -errno when the directory
- * cannot be opened. */
+ * escape or a symbolic link; no dot files, no special files. Routes take precedence. The directory is opened now:
+ * -errno when it cannot be. SWALE_ERR_INVALID for a prefix that does not begin with "/", SWALE_ERR_ROUTE for one that
+ * is taken, SWALE_ERR_STATE after the start, -ENOMEM. */
 SWALE_API int swale_server_files(struct swale_server *server, const char *prefix, const char *directory);
 
 /* ---- Listening and running -------------------------------------------------------------------------- */
@@ -194,32 +214,38 @@ struct swale_listen {
 };
 
 /* Opens the sockets at once, so that errors are known before the start: SWALE_ERR_ADDRESS, -EADDRINUSE,
- * -EACCES ... HOST is numeric or "localhost". SWALE_ERR_STATE once threads run. */
+ * -EACCES ... HOST is numeric or "localhost". A socket's file is made with the mode that the umask leaves, takes the
+ * place of one on which nobody listens any more, and is removed at the end. SWALE_ERR_STATE once threads run. */
 SWALE_API int swale_server_listen(struct swale_server *server, const struct swale_listen *listen);
 
-/* The address of the nth listener, with the port that the kernel chose; NULL behind the last. */
+/* The address of the nth listener, with the port that the kernel chose; NULL behind the last. It lasts as long as the
+ * server. */
 SWALE_API const char *swale_server_address(const struct swale_server *server, size_t n);
 
-/* Starts the threads and returns. -EAGAIN and the like when a thread cannot be started. */
+/* Starts the threads and returns. -EAGAIN and the like when a thread cannot be started: then none runs, and all that
+ * is left is to free the server. SWALE_ERR_STATE when it was started before; -ENOMEM. */
 SWALE_API int swale_server_start(struct swale_server *server);
 
 /* Replaces the server's own loops by one that the caller drives; no thread is started. Before the first listener
- * (SWALE_ERR_STATE otherwise), which then starts the server: swale_server_start need not be called, but may be. */
+ * (SWALE_ERR_STATE otherwise), which then starts the server: swale_server_start need not be called, but may be. The
+ * loops that swale_server_loop gave before are gone. -ENOMEM. */
 SWALE_API int swale_server_attach(struct swale_server *server, struct swale_loop *loop);
 
 /* Begins to drain: stops accepting, refuses new requests, closes every connection with 1001, and drops what
- * is left after drain_ms. Called again, it drops what is left at once. Any thread, any number of times; it may be
- * called from a signal handler. */
+ * is left after drain_ms. Called again, it drops what is left at once; before the start, the server drains as soon as
+ * it runs. Any thread, any number of times, until swale_server_free; it may be called from a signal handler. */
 SWALE_API void swale_server_stop(struct swale_server *server);
 
-/* Waits until the server has drained and its threads have ended. With an attached loop: whether it has (0,
- * or SWALE_ERR_STATE not yet), without waiting. */
+/* Waits until the server has drained and its threads have ended. 0, or the -errno with which a loop failed;
+ * SWALE_ERR_STATE before the start. With an attached loop: whether it has drained (0, or SWALE_ERR_STATE not yet),
+ * without waiting. */
 SWALE_API int swale_server_wait(struct swale_server *server);
 
-/* Start and wait. */
+/* Start and wait; errors as theirs. */
 SWALE_API int swale_server_run(struct swale_server *server);
 
-/* The server's loops, for posting to and for hubs: 0 to count - 1, created with the server. */
+/* The server's loops, for posting to and for hubs: 0 to count - 1 (NULL beyond), created with the server. Any thread.
+ */
 SWALE_API size_t swale_server_loop_count(const struct swale_server *server);
 SWALE_API struct swale_loop *swale_server_loop(const struct swale_server *server, size_t n);
 

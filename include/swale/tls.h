@@ -47,15 +47,18 @@ struct swale_tls_options {
 
 enum { SWALE_TLS_MESSAGE_MAX = 256 };
 
-/* SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, SWALE_ERR_INVALID for options that do not fit together, -ENOMEM. `message`
+/* A context for listeners, or for clients, with the one reference that the caller has. The files are read now.
+ * SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, SWALE_ERR_INVALID for options that do not fit together, -ENOMEM. `message`
  * (SWALE_TLS_MESSAGE_MAX bytes, may be NULL) receives one line that names the file and the fault. */
 SWALE_API int swale_tls_server(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
 SWALE_API int swale_tls_client(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
 
 /* Reads the files again. New handshakes use the new certificates; connections that exist are not disturbed.
- * When anything is wrong the old ones stay in use, and the error says so. Any thread. */
+ * When anything is wrong the old ones stay in use, and the error, as above, says so. Any thread. */
 SWALE_API int swale_tls_reload(struct swale_tls *tls, char *message);
 
+/* Made with one reference, gone with the last. Listeners and connections keep their own. Any thread; unref takes NULL
+ * too. */
 SWALE_API struct swale_tls *swale_tls_ref(struct swale_tls *tls);
 SWALE_API void swale_tls_unref(struct swale_tls *tls);
 
