@@ -50,3 +50,11 @@ LD_LIBRARY_PATH=$(dirname "$library") "$work/by_pc" | grep -qx '[0-9.]*'
 $cc $flags "$work/program.c" -o "$work/by_pc_static" $(pkg-config --cflags swale) \
     "$(dirname "$library")/libswale.a" $(pkg-config --static --libs-only-l swale | sed 's/-lswale//') -pthread
 "$work/by_pc_static" | grep -qx '[0-9.]*'
+
+# (g++ warns about fields that a designated initialiser leaves out.)
+for standard in 17 20; do
+    # shellcheck disable=SC2046,SC2086
+    g++ -std=c++$standard -Wall -Wextra -Wno-missing-field-initializers -pedantic -Werror $flags \
+        "$PROJECT/tests/package/user.cpp" -o "$work/in_cpp" $(pkg-config --cflags --libs swale)
+    LD_LIBRARY_PATH=$(dirname "$library") "$work/in_cpp" | grep -qx '[0-9.]*'
+done
