@@ -225,7 +225,7 @@ static const struct option table[] = {
     { "version", NULL, "the version", parse_flag, NULL, AT(version), 0, false },
 };
 
-enum { TABLE_SIZE = sizeof table / sizeof table[0] };
+enum { TABLE_SIZE = sizeof table / sizeof table[0], HELP_COLUMN = 26 };
 
 void serve_options_help(FILE *out)
 {
@@ -240,7 +240,10 @@ void serve_options_help(FILE *out)
         const char *argument = option->argument ? option->argument : "";
         snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument && *argument != '[' ? " " : "",
                  argument);
-        fprintf(out, "  %-25s %s\n", left, option->help);
+        if (strlen(left) >= HELP_COLUMN)
+            fprintf(out, "  %s\n  %*s%s\n", left, HELP_COLUMN, "", option->help);
+        else
+            fprintf(out, "  %-*s%s\n", HELP_COLUMN, left, option->help);
     }
 }
 

@@ -59,9 +59,10 @@ static void reads_every_option(void **state)
     assert_string_equal(options.client_ca, "ca");
     assert_true(options.client_optional);
 
-    assert_int_equal(parse("--root r --demo --log json --origin https://a --origin http://b:81 --origin null --deflate=context "
-                           "--compress-threshold 2k"),
-                     0);
+    assert_int_equal(
+        parse("--root r --demo --log json --origin https://a --origin http://b:81 --origin null --deflate=context "
+              "--compress-threshold 2k"),
+        0);
     assert_string_equal(options.root, "r");
     assert_true(options.demo && options.metrics);
     assert_int_equal(options.log, LOG_JSON);
