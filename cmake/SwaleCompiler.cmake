@@ -14,6 +14,8 @@ endif()
 add_library(swale_flags INTERFACE)
 target_compile_definitions(swale_flags INTERFACE _GNU_SOURCE)
 target_compile_options(swale_flags INTERFACE
+  # Calls within the library may be inlined, although the shared one exports what they call.
+  -fno-semantic-interposition
   -Wall -Wextra -Wconversion -Wshadow -Wvla -Wpointer-arith -Wwrite-strings
   # snprintf cuts on purpose wherever its result is not looked at.
   $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>

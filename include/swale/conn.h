@@ -7,8 +7,8 @@
  * on_close comes exactly once for every on_open, last. Any function here may be called from any callback,
  * swale_conn_close and swale_conn_abort included: memory goes at the end of the turn.
  *
- * All that a connection sends in one turn of the loop leaves in one gather write; only what exceeds the high-water
- * mark leaves before the turn's end.
+ * All that a connection sends in one turn of the loop leaves in one gather write, at the turn's end. Only bulk leaves
+ * sooner: 8 KiB and more in answer to one run of received bytes, and what exceeds the high-water mark.
  */
 #ifndef SWALE_CONN_H
 #define SWALE_CONN_H

@@ -247,6 +247,9 @@ static void on_data(void *context, char *data, size_t size)
     }
     size_t used = pump(conn, data, size);
     keep_rest(conn, data + used, size - used);
+    /* Much to answer is written while it is still in the cache; little waits for what else this turn brings. */
+    if (conn->out.size >= SWALE__BULK)
+        swale__conn_flush(conn);
     if (conn->stalled)
         swale__conn_touch(conn);
 }

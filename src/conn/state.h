@@ -47,6 +47,8 @@ enum {
     SWALE__LINGER_BYTES = 4 << 20,
     /* And for how long, where close_wait_ms is off. */
     SWALE__LINGER_MS = 5000,
+    /* So much in answer to one run of received bytes is worth a write of its own. */
+    SWALE__BULK = 8192,
     /* Window bits are less. */
     SWALE__WINDOWS = 16
 };
