@@ -34,7 +34,7 @@ add_executable(with_static program.c)
 target_link_libraries(with_static PRIVATE swale::swale_static)
 CMAKE
 flags=${SANITIZE:+-fsanitize=$SANITIZE}
-cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_C_FLAGS="$flags" >/dev/null
+cmake -S "$work" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_C_FLAGS="$flags" >/dev/null
 cmake --build "$work/build" >/dev/null
 for program in with_shared with_static; do
     "$work/build/$program" | grep -qx '[0-9.]*'
