@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "certs.h"
+#include "directory.h"
 #include "recorder.h"
 #include "vloop.h"
 
@@ -78,9 +79,8 @@ static void dialling_ipv6(void **state)
 static void dialling_a_path(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/swale-dial-XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    char address[64];
+    char directory[64], address[80];
+    test_directory(directory, sizeof directory);
     snprintf(address, sizeof address, "unix:%s/socket", directory);
     both_ends_are_streams(address);
     assert_int_equal(rmdir(directory), 0);

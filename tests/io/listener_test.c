@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "directory.h"
 #include "recorder.h"
 #include "vloop.h"
 
@@ -228,14 +229,12 @@ static void sharing_listeners_have_the_same_port(void **state)
 
 /* ---- Unix sockets -------------------------------------------------------------------------------------- */
 
-static char directory[] = "/tmp/swale-listener-XXXXXX";
-static char path[64], unix_address[72];
+static char directory[64], path[72], unix_address[80];
 
 static int make_directory(void **state)
 {
     (void)state;
-    if (!mkdtemp(directory))
-        return -1;
+    test_directory(directory, sizeof directory);
     snprintf(path, sizeof path, "%s/socket", directory);
     snprintf(unix_address, sizeof unix_address, "unix:%s", path);
     return 0;

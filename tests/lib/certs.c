@@ -1,5 +1,7 @@
 #include "certs.h"
 
+#include "directory.h"
+
 #include <dirent.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -140,10 +142,7 @@ void test_certs_make(struct test_certs *certs, const struct test_cert *cert)
 void test_certs_begin(struct test_certs *certs)
 {
     memset(certs, 0, sizeof *certs);
-    const char *parent = getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir;
-    size_t room = sizeof certs->directory;
-    MUST((size_t)snprintf(certs->directory, room, "%s/swale-certs-XXXXXX", parent) < room);
-    MUST(mkdtemp(certs->directory) != NULL);
+    test_directory(certs->directory, sizeof certs->directory);
     test_certs_make(certs, &(struct test_cert){ .name = "ca", .issuer = "ca", .common_name = "Test CA", .ca = true });
 }
 

@@ -1,5 +1,6 @@
 /* Static files: what is served, what never is, and how much memory a slow reader costs. */
 #include "bed.h"
+#include "directory.h"
 
 #include "server/files.h"
 
@@ -52,9 +53,7 @@ static void make_socket(const char *name)
 static int make_files(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/swale-files-XXXXXX", base ? base : P_tmpdir);
-    assert_non_null(mkdtemp(home));
+    test_directory(home, sizeof home);
     snprintf(root, sizeof root, "%s", at("www"));
     static const char *const directories[] = { "www", "www/docs", "www/empty", "www/.git", "outside" };
     for (size_t i = 0; i < COUNT_OF(directories); i++)

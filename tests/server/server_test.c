@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "certs.h"
+#include "directory.h"
 #include "memory.h"
 
 #include <swale/server.h>
@@ -285,9 +286,7 @@ static void test_even_distribution_over_a_path(void **state)
     (void)state;
     char directory[256];
     char address[320];
-    const char *base = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/swale-server-XXXXXX", base ? base : P_tmpdir);
-    assert_non_null(mkdtemp(directory));
+    test_directory(directory, sizeof directory);
     snprintf(address, sizeof address, "unix:%s/socket", directory);
     spread(address);
     struct stat status;
