@@ -90,6 +90,9 @@ struct swale_allocator {
     X(-1011, TLS_KEY, 0, 0, "tls-key", "the private key cannot be read, or is not the certificate's")                \
     X(-1012, TLS_CA, 0, 0, "tls-ca", "the CA file cannot be read or holds no certificate")                           \
     X(-1013, TOO_MANY, 0, 0, "too-many", "a limit on the number of these is reached")                                \
+    X(-1014, NOT_CONNECTED, 0, 0, "not-connected", "there is no connection now")                                     \
+    X(-1015, PROXY_URL, 0, 0, "bad-proxy", "not the URL of an http, https or socks5 proxy")                          \
+    X(-1016, TIMEOUT, 0, 0, "timeout", "nothing came in the time allowed")                                           \
     /* The HTTP head is not acceptable (RFC 9110, RFC 9112): answered with the status, then closed. */               \
     X(-2001, HTTP_SYNTAX, 400, 0, "http-syntax", "the HTTP head is malformed")                                       \
     X(-2002, HTTP_VERSION, 505, 0, "http-version", "not HTTP/1.1")                                                   \
@@ -124,6 +127,14 @@ struct swale_allocator {
     X(-2043, ANSWER_ACCEPT, 0, 0, "answer-accept", "Sec-WebSocket-Accept is missing or wrong")                       \
     X(-2044, ANSWER_EXTENSIONS, 0, 0, "answer-extensions", "the server chose an extension that was not offered")     \
     X(-2045, ANSWER_SUBPROTOCOL, 0, 0, "answer-subprotocol", "the server chose a subprotocol not offered")           \
+    X(-2046, ANSWER_BODY, 0, 0, "answer-body", "the body of the server's answer is malformed")                       \
+    X(-2047, ANSWER_INTERIM, 0, 0, "answer-interim", "more interim answers than allowed")                            \
+    X(-2048, REDIRECT, 0, 0, "redirect", "a redirect that is not followed: too many, or to where none may lead")     \
+    /* A client does not get as far as the server. */                                                                \
+    X(-2051, RESOLVE, 0, 0, "resolve", "the host name cannot be resolved")                                           \
+    X(-2052, PROXY, 0, 0, "proxy", "the proxy's answer is malformed")                                                \
+    X(-2053, PROXY_REFUSED, 0, 0, "proxy-refused", "the proxy does not connect to the server")                       \
+    X(-2054, PROXY_LOGIN, 0, 0, "proxy-login", "the proxy wants other credentials")                                  \
     /* The peer broke the framing rules (RFC 6455 sections 5 to 8, RFC 7692). */                                     \
     X(-2061, FRAME_MASK, 0, 1002, "frame-mask", "a client's frame is not masked, or a server's is")                  \
     X(-2062, FRAME_RESERVED, 0, 1002, "frame-reserved", "a reserved bit is set without an extension")                \
@@ -151,7 +162,9 @@ struct swale_allocator {
     X(-2104, RESET, 0, 0, "reset", "the transport failed or was reset")                                              \
     X(-2105, ABORTED, 0, 0, "aborted", "the application dropped the connection")                                     \
     X(-2106, TLS, 0, 0, "tls", "TLS failed")                                                                         \
-    X(-2107, TLS_TRUNCATED, 0, 0, "tls-truncated", "the transport ended without a TLS close_notify")
+    X(-2107, TLS_TRUNCATED, 0, 0, "tls-truncated", "the transport ended without a TLS close_notify")                 \
+    X(-2108, TLS_UNTRUSTED, 0, 0, "tls-untrusted", "the certificate is not trusted, or not for this name")           \
+    X(-2109, TLS_PIN, 0, 0, "tls-pin", "none of the certificates has a pinned public key")
 
 #define SWALE_ERROR_ENUM(code, name, http, close, label, text) SWALE_ERR_##name = (code),
 enum swale_error { SWALE_ERRORS(SWALE_ERROR_ENUM) };

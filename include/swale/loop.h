@@ -105,6 +105,29 @@ static inline bool swale_timer_running(const struct swale_timer *timer)
     return timer->link != NULL;
 }
 
+/* ---- Descriptors of the caller's ---------------------------------------------------------------------- */
+
+/* What a watch asks for and reports. An error or hang-up is reported as whichever was asked for: the call that is
+ * made then finds it. */
+enum swale_watch_events { SWALE_READABLE = 1, SWALE_WRITABLE = 2 };
+
+/* A descriptor of the caller's (a pipe, a terminal, another library's socket) on the loop. The caller places it; it
+ * must stay where it is while it runs. Zero it, set `fd`, `ready` and `context`. Level-triggered: `ready` comes in
+ * every turn that finds the descriptor ready. A regular file counts as always ready, as it does for poll(2). */
+struct swale_watch {
+    void (*ready)(struct swale_watch *watch, unsigned events);
+    void *context;
+    int fd;      /* not closed by the loop; stop the watch before closing it */
+    void *entry; /* private; NULL while it does not run */
+};
+
+/* Starts a watch for `events` (one or both), or changes what one that runs asks for. -EBADF and the like;
+ * SWALE_ERR_INVALID for no or other events; -EEXIST for a descriptor that another watch of this loop has; -ENOMEM. */
+SWALE_API int swale_watch_start(struct swale_loop *loop, struct swale_watch *watch, unsigned events);
+
+/* No call comes any more. Nothing happens to one that does not run. */
+SWALE_API void swale_watch_stop(struct swale_loop *loop, struct swale_watch *watch);
+
 #ifdef __cplusplus
 }
 #endif

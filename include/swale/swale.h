@@ -3,6 +3,8 @@
 #define SWALE_H
 
 #include <swale/base.h>
+#include <swale/blocking.h>
+#include <swale/client.h>
 #include <swale/conn.h>
 #include <swale/hub.h>
 #include <swale/loop.h>

@@ -42,13 +42,19 @@ struct swale_tls_options {
     const char *const *alpn;
     size_t alpn_count;
     bool insecure_skip_verification; /* client: accept any certificate. Never on the open internet */
+    /* Client: public keys of which the server's verified chain must hold one, as "sha256/" and the base64 of the
+     * SHA-256 of a SubjectPublicKeyInfo (RFC 7469 section 2.4). With insecure_skip_verification only the server's own
+     * certificate counts. NULL: any key. */
+    const char *const *pins;
+    size_t pin_count;
     bool no_session_resumption;
 };
 
 enum { SWALE_TLS_MESSAGE_MAX = 256 };
 
 /* A context for listeners, or for clients, with the one reference that the caller has. The files are read now.
- * SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, SWALE_ERR_INVALID for options that do not fit together, -ENOMEM. `message`
+ * SWALE_ERR_TLS_CERTIFICATE, _KEY, _CA, SWALE_ERR_INVALID for options that do not fit together or a pin that is none,
+ * -ENOMEM. `message`
  * (SWALE_TLS_MESSAGE_MAX bytes, may be NULL) receives one line that names the file and the fault. */
 SWALE_API int swale_tls_server(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
 SWALE_API int swale_tls_client(struct swale_tls **tls, const struct swale_tls_options *options, char *message);
@@ -69,6 +75,7 @@ struct swale_peer {
     bool tls;
     bool tls_resumed;
     struct swale_span tls_version;     /* "TLSv1.3" */
+    struct swale_span tls_cipher;      /* "TLS_AES_128_GCM_SHA256" */
     struct swale_span tls_alpn;        /* "http/1.1", or empty */
     struct swale_span tls_server_name; /* SNI as the peer sent it, or empty */
     /* The verified certificate of the peer (mutual TLS); empty when there is none. A name with a control

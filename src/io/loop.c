@@ -107,6 +107,11 @@ const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loo
     return loop->allocator;
 }
 
+void **swale__loop_slot(struct swale_loop *loop)
+{
+    return &loop->slot;
+}
+
 /* ---- Turns ------------------------------------------------------------------------------------------ */
 
 bool swale__loop_here(const struct swale_loop *loop)

@@ -37,6 +37,7 @@ struct swale_loop {
     size_t leftover_count;
     struct swale__wheel wheel;
 
+    void *slot;        /* of a layer above */
     void *free_chunks; /* each begins with a pointer to the next */
     unsigned free_chunk_count;
     char *receive_buffer; /* receive_size bytes, with SWALE__HEADROOM before them */

@@ -47,6 +47,9 @@ bool swale__loop_here(const struct swale_loop *loop);
 
 const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loop);
 
+/* What a layer above keeps once for each loop; NULL at first. It is that layer's to free before the loop is. */
+void **swale__loop_slot(struct swale_loop *loop);
+
 /* What lives on behind its user's close (a TLS stream that still has something to send), until it is done or the loop
  * is freed, which drops it. Nobody counts these any more, so there are at most SWALE__LEFTOVERS_MAX: the oldest is
  * dropped for one more. Intrusive; init its node. */

@@ -30,15 +30,17 @@ only proto base
 only io base
 only conn base proto io
 only server base proto io conn
+only client base proto io conn
 only hub base proto io conn
 public base base
 public proto base proto
 public io base loop tls
 public conn base proto loop tls conn
 public server base proto loop tls conn server
+public client base proto loop tls conn client blocking
 public hub base proto loop conn hub
 
-{ grep -nE '^#include "(base|proto|io|conn|server|hub)/' -r src/app || true; } | complain "the program uses private headers:"
+{ grep -nE '^#include "(base|proto|io|conn|server|client|hub)/' -r src/app || true; } | complain "the program uses private headers:"
 { grep -lE '^#include <openssl/ssl\.h>' -r src || true; } | { grep -v '^src/io/tls' || true; } |
     complain "OpenSSL's TLS outside src/io/tls*:"
 { grep -nE '^#include <' -r include || true; } | { grep -vE '<(swale/[a-z]+|std[a-z]+|string)\.h>' || true; } |

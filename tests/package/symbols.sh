@@ -23,7 +23,7 @@ for layer in base proto; do
     calls $layer | matching "$forbidden_pure" | complain "$layer is not pure; it calls:"
 done
 calls proto | matching 'malloc|calloc|realloc|free' | complain "proto allocates by itself:"
-for layer in base proto io conn server hub; do
+for layer in base proto io conn server client hub; do
     calls $layer | matching 'abort|exit|_exit|printf|puts|fprintf|perror|signal|sigaction|setlocale|stderr|stdout' |
         complain "$layer aborts, prints, exits or touches the process; it calls:"
     # (.data.rel.ro is constant, but for what the loader fills in.)
