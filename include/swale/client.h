@@ -202,8 +202,10 @@ struct swale_client_options {
     uint32_t max_head;                 /* 16 KiB, of an answer */
     uint32_t max_fields;               /* 100 */
     uint32_t max_refusal;              /* 64 KiB: so much of the body of an answer that refuses is handed on */
-    uint32_t max_redirects;            /* off: 0. Never from wss to ws; another origin gets no fields, cookies or
-                                        * credentials that were meant for the first */
+    uint32_t max_redirects;            /* off: 0. Never from wss to ws, nor to a socket of the file system. Another
+                                        * origin (scheme, host or port) gets no fields, cookies or credentials that
+                                        * were meant for the first, and no TLS with a `tls` of the caller's, which may
+                                        * hold a certificate: such a redirect is not followed */
     bool no_cookies; /* do not send back what Set-Cookie has set (kept in memory, for the host that set it only) */
 
     /* How to get there. */

@@ -28,8 +28,9 @@ struct swale__attempt_options {
     struct swale_loop *loop;
     const struct swale__client_config *config; /* must outlive the attempt */
     struct swale__resolver *resolver;
-    struct swale_tls *tls, *proxy_tls; /* never NULL where the URL or the proxy wants them */
-    struct swale__jar *jar;            /* or NULL */
+    /* Never NULL where the URL, the proxy or (`tls`) a redirect that may be followed wants them. */
+    struct swale_tls *tls, *proxy_tls;
+    struct swale__jar *jar; /* or NULL */
     void (*random)(void *context, void *out, size_t size);
     void *random_context;
     /* Exactly one of these comes, never from within swale__attempt_new, and nothing after it; the attempt is gone
