@@ -1,5 +1,5 @@
 # Files as a part of a program. swale_embed(TARGET OUTPUT.c FILES...) adds to TARGET a generated source that
-# defines `pages` and `page_count`, as src/app/pages.h declares them, remade whenever a file changes.
+# defines `pages` and `page_count`, as src/app/serve/pages.h declares them, remade whenever a file changes.
 #
 # The same file is the script that writes it: cmake -DOUTPUT=... -DFILES=a,b,c -P SwaleEmbed.cmake
 function(swale_embed target output)
@@ -42,5 +42,5 @@ foreach(path ${FILES})
   string(APPEND entries "    { \"/${name}\", \"${type_${suffix}}\", \"\\\"${digest}\\\"\", page_${count}, ${size} },\n")
   math(EXPR count "${count} + 1")
 endforeach()
-file(WRITE ${OUTPUT} "/* Made by cmake/SwaleEmbed.cmake. */\n#include \"pages.h\"\n\n${arrays}"
+file(WRITE ${OUTPUT} "/* Made by cmake/SwaleEmbed.cmake. */\n#include \"app/serve/pages.h\"\n\n${arrays}"
   "const struct page pages[] = {\n${entries}};\nconst size_t page_count = ${count};\n")

@@ -1,5 +1,5 @@
 /* main.c - the program `swale`: one file for each subcommand. */
-#include "serve.h"
+#include "app/serve/serve.h"
 
 #include <stdio.h>
 #include <string.h>

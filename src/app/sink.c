@@ -2,7 +2,7 @@
  *
  * The descriptor is not made non-blocking: it may be shared with other processes (a terminal), and it would not
  * help with files. So the thread may be stuck in a write for as long as it takes; it is cancelled in the end. */
-#include "sink.h"
+#include "app/sink.h"
 
 #include <errno.h>
 #include <poll.h>

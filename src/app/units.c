@@ -1,4 +1,4 @@
-#include "units.h"
+#include "app/units.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -41,16 +41,24 @@ for page in [*HEADERS, *PAGES]:
         if not OTHER.match(name):
             complain(page, f"nothing is called {name}")
 
-# Options: the manual has all of them and no other; pages name only those that there are.
-options = set(re.findall(r'^    \{ "([a-z-]+)",', (ROOT / "src/app/serve_options.c").read_text(), re.M))
-manual = ROOT / "docs/man/swale-serve.1"
-described = set(re.findall(r"^\.It Fl -([a-z-]+)", manual.read_text(), re.M))
-for name in options ^ described:
-    complain(manual, f"--{name} is {'not described' if name in options else 'no option'}")
+# Options: each subcommand's manual has all of them and no other; pages name only those that there are.
+every = {"help", "version"}
+for source in sorted((ROOT / "src/app").glob("*/*_options.c")):
+    command = source.parent.name
+    options = set(re.findall(r'^    \{ "([a-z-]+)",', source.read_text(), re.M))
+    manual = ROOT / f"docs/man/swale-{command}.1"
+    described = set(re.findall(r"^\.It Fl (?:[a-zA-Z] .* , )?-([a-z-]+)", manual.read_text(), re.M))
+    for name in options ^ described:
+        complain(manual, f"--{name} is {'not described' if name in options else 'no option'}")
+    for page in PAGES:
+        for line in re.findall(rf"swale {command}.*", page.read_text()):
+            for name in set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", line)) - options:
+                complain(page, f"swale {command} has no option --{name}")
+    every |= options
 for page in PAGES:
-    for line in re.findall(r"swale serve.*|`--[a-z].*", page.read_text()):
-        for name in set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", line)) - options:
-            complain(page, f"swale serve has no option --{name}")
+    for line in re.findall(r"`--[a-z].*", page.read_text()):
+        for name in set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", line)) - every:
+            complain(page, f"no command has an option --{name}")
 
 # The tables of limits: each field exists, each reason goes with its number.
 limits = ROOT / "docs/howto/limits.md"

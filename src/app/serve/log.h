@@ -2,7 +2,7 @@
 #ifndef SWALE_APP_LOG_H
 #define SWALE_APP_LOG_H
 
-#include "sink.h"
+#include "app/sink.h"
 
 #include <swale/server.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 #include "test.h"
 
-#include "app/scores.h"
+#include "app/serve/scores.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* pages.h - the demo's pages, which are part of the program: made from src/app/demo by cmake/SwaleEmbed.cmake. */
+/* pages.h - the demo's pages, which are part of the program: made from src/app/serve/demo by cmake/SwaleEmbed.cmake.
+ */
 #ifndef SWALE_APP_PAGES_H
 #define SWALE_APP_PAGES_H
 

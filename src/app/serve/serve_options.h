@@ -2,16 +2,10 @@
 #ifndef SWALE_APP_SERVE_OPTIONS_H
 #define SWALE_APP_SERVE_OPTIONS_H
 
-#include "log.h"
+#include "app/options.h"
+#include "app/serve/log.h"
 
-#include <stdio.h>
 #include <swale/server.h>
-
-/* Values of an option that may be repeated; they point into the command line. */
-struct option_list {
-    const char **items;
-    size_t count;
-};
 
 struct serve_options {
     struct swale_server_options server; /* limits, origins; its pointers are this struct's */
@@ -27,8 +21,8 @@ struct serve_options {
     bool help, version; /* then the rest is not checked */
 };
 
-/* Reads the arguments behind "serve". 0, or -1 with one line about what is wrong in `fault`. */
-enum { OPTIONS_FAULT_MAX = 512 };
+/* Reads the arguments behind "serve". 0, or -1 with one line about what is wrong in `fault` (OPTIONS_FAULT_MAX
+ * bytes). */
 int serve_options_parse(struct serve_options *options, int count, char **arguments, char *fault);
 
 /* Frees the lists. Also right after a failed parse. */

@@ -2,8 +2,8 @@
 #ifndef SWALE_APP_METRICS_H
 #define SWALE_APP_METRICS_H
 
-#include "sink.h"
-#include "text.h"
+#include "app/sink.h"
+#include "app/text.h"
 
 #include <swale/hub.h>
 #include <swale/server.h>

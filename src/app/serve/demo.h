@@ -2,8 +2,8 @@
 #ifndef SWALE_APP_DEMO_H
 #define SWALE_APP_DEMO_H
 
-#include "metrics.h"
-#include "scores.h"
+#include "app/serve/metrics.h"
+#include "app/serve/scores.h"
 
 #include <swale/swale.h>
 

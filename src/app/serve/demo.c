@@ -1,8 +1,8 @@
 /* demo.c - the demo's endpoints. Its topics: "topic/NAME" for /topic/NAME, which anyone may publish on, and
  * "live/metrics", on which only the program does. */
-#include "demo.h"
+#include "app/serve/demo.h"
 
-#include "pages.h"
+#include "app/serve/pages.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "scores.h"
+#include "app/serve/scores.h"
 
 #include <swale/base.h>
 

@@ -1,6 +1,6 @@
 #include "test.h"
 
-#include "app/log.h"
+#include "app/serve/log.h"
 #include "app/text.h"
 
 #include <errno.h>

@@ -1,20 +1,18 @@
 /* serve.c - wires options, server, hub, TLS, log and signals together. */
-#include "serve.h"
+#include "app/serve/serve.h"
 
-#include "demo.h"
-#include "log.h"
-#include "metrics.h"
-#include "serve_options.h"
-#include "signals.h"
+#include "app/fault.h"
+#include "app/serve/demo.h"
+#include "app/serve/log.h"
+#include "app/serve/metrics.h"
+#include "app/serve/serve_options.h"
+#include "app/signals.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 /* How long the log may take to leave when the program ends. */
 enum { LOG_GRACE_MS = 1000 };
@@ -33,30 +31,7 @@ struct serve {
 
 /* ---- Faults ----------------------------------------------------------------------------------------- */
 
-static int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(int status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("swale serve: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    return status;
-}
-
-/* As the error's own text, without the capital with which the system's begins. */
-static const char *fault_text(int error)
-{
-    static char text[128];
-    if (error <= -1000 || error >= 0)
-        return swale_strerror(error);
-    snprintf(text, sizeof text, "%s", swale_strerror(error));
-    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a')
-        text[0] = (char)(text[0] - 'A' + 'a');
-    return text;
-}
+#define fail(status, ...) fault_print(status, "swale serve", __VA_ARGS__)
 
 static int failed(int error)
 {

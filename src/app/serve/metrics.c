@@ -1,4 +1,4 @@
-#include "metrics.h"
+#include "app/serve/metrics.h"
 
 typedef unsigned long long wide; /* what %llu prints */
 

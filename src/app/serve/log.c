@@ -1,6 +1,6 @@
-#include "log.h"
+#include "app/serve/log.h"
 
-#include "text.h"
+#include "app/text.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef SWALE_APP_SCORES_H
 #define SWALE_APP_SCORES_H
 
-#include "text.h"
+#include "app/text.h"
 
 #include <stdint.h>
 

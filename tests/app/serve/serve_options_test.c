@@ -1,6 +1,6 @@
 #include "test.h"
 
-#include "app/serve_options.h"
+#include "app/serve/serve_options.h"
 
 #include <stdlib.h>
 #include <string.h>
