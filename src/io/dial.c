@@ -25,7 +25,7 @@ int swale__dial(struct swale__stream **out, struct swale_loop *loop, const char 
     struct swale__stream *stream;
     int error = swale__address_parse(&parsed, address, false);
     if (!error)
-        error = swale__socket_connect(&stream, loop, &parsed);
+        error = swale__socket_connect(&stream, loop, &parsed, NULL);
     if (!error)
         error = add_tls(&stream, tls, SWALE__DIALLED, server_name);
     if (!error)

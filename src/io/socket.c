@@ -187,15 +187,31 @@ int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, i
     return 0;
 }
 
+static int set_options(int fd, const struct swale__address *address, const struct swale__socket_options *options)
+{
+    if (!options || address->any.sa_family == AF_UNIX)
+        return 0;
+    /* A system that does not know it goes without. */
+    unsigned timeout = options->user_timeout_ms;
+    if (timeout > 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+    if (!options->local)
+        return 0;
+    /* The port is chosen by connect, which can give the same one to connections with different peers. */
+    int on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return bind(fd, &options->local->any, options->local->size) == 0 ? 0 : -errno;
+}
+
 int swale__socket_connect(struct swale__stream **stream, struct swale_loop *loop,
-                          const struct swale__address *address)
+                          const struct swale__address *address, const struct swale__socket_options *options)
 {
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     struct socket_stream *self = make(loop, fd, address);
-    int error = -ENOMEM;
-    if (self)
+    int error = self ? set_options(fd, address, options) : -ENOMEM;
+    if (!error)
         error = loop->backend->ops->connect(loop->backend, &self->channel, &address->any, address->size);
     if (error) {
         close(fd);

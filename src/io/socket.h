@@ -9,9 +9,15 @@
  * connection that its peer has reset already. */
 int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, int fd);
 
+/* Zeroed: the system's choices. */
+struct swale__socket_options {
+    const struct swale__address *local; /* to come from, whose port may be 0; NULL for any */
+    uint32_t user_timeout_ms;           /* TCP_USER_TIMEOUT (RFC 5482): how long sent bytes may stay unacknowledged */
+};
+
 /* Begins to connect. A failure that is known at once is returned; otherwise the stream takes no bytes until
- * on_written(0) has come, or on_fail. */
+ * on_written(0) has come, or on_fail. `options` may be NULL. */
 int swale__socket_connect(struct swale__stream **stream, struct swale_loop *loop,
-                          const struct swale__address *address);
+                          const struct swale__address *address, const struct swale__socket_options *options);
 
 #endif

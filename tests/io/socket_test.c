@@ -359,7 +359,7 @@ static void connecting_to_nobody_fails(void **state)
     struct swale__address address;
     close(listen_at("127.0.0.1:0", &address)); /* a port where surely nobody listens */
     struct swale__stream *stream;
-    int error = swale__socket_connect(&stream, loop, &address);
+    int error = swale__socket_connect(&stream, loop, &address, NULL);
     if (!error) {
         recorder_close(&a, false);
         recorder_begin(&a, stream);
@@ -378,7 +378,7 @@ static void a_stream_is_full_until_it_is_connected(void **state)
     struct swale__address address;
     int listener = listen_at("127.0.0.1:0", &address);
     struct swale__stream *stream;
-    assert_int_equal(swale__socket_connect(&stream, loop, &address), 0);
+    assert_int_equal(swale__socket_connect(&stream, loop, &address, NULL), 0);
     recorder_close(&a, false);
     recorder_begin(&a, stream);
     recorder_send(&a, bytes, 10);
@@ -462,7 +462,7 @@ static void a_descriptor_that_cannot_be_used_is_closed(void **state)
     struct swale__address address;
     int listener = listen_at("127.0.0.1:0", &address);
     memory.fail_at = memory.allocations + 1;
-    assert_int_equal(swale__socket_connect(&stream, loop, &address), -ENOMEM);
+    assert_int_equal(swale__socket_connect(&stream, loop, &address, NULL), -ENOMEM);
     close(listener);
     close_both();
 }
