@@ -31,6 +31,9 @@ struct swale__channel_user {
     void (*sent)(struct swale__channel *channel, ptrdiff_t size);
     /* A descriptor (close-on-exec), whose new owner is the callee; or -errno. */
     void (*accepted)(struct swale__channel *channel, int fd);
+    /* A watched descriptor is ready for some of what was asked for (enum swale_watch_events); an error or hang-up is
+     * ready for all of it. */
+    void (*ready)(struct swale__channel *channel, unsigned events);
     /* The kernel is done with a closed channel: its memory may go. Comes in the end phase of a turn. */
     void (*released)(struct swale__channel *channel);
 };
@@ -61,12 +64,16 @@ struct swale__backend_ops {
     /* Polls readable when dispatch would have something to do. */
     int (*descriptor)(const struct swale__backend *backend);
 
-    /* A channel is begun by one of these three. -errno; then it was not begun and its fd is the caller's. */
+    /* A channel is begun by one of these four. -errno; then it was not begun and its fd is the caller's. */
     int (*open)(struct swale__backend *backend, struct swale__channel *channel); /* a connected socket */
     int (*connect)(struct swale__backend *backend, struct swale__channel *channel, const struct sockaddr *address,
                    socklen_t size);
     int (*accept)(struct swale__backend *backend, struct swale__channel *channel,
                   bool on); /* on and off, repeatedly */
+    /* Any descriptor, not ours to read or to close: `ready` comes in each turn that finds it so. Again, to change
+     * what is asked for (enum swale_watch_events, never none). -EEXIST for a descriptor that there is a channel for
+     * already, -EPERM for one that cannot be waited for (a regular file). */
+    int (*watch)(struct swale__backend *backend, struct swale__channel *channel, unsigned events);
 
     /* Receiving on and off. No bytes are handed out while it is off; none are lost. Off at first. */
     void (*receive)(struct swale__backend *backend, struct swale__channel *channel, bool on);
@@ -75,8 +82,9 @@ struct swale__backend_ops {
                       int count);
     /* FIN behind what was sent. */
     void (*shutdown)(struct swale__backend *backend, struct swale__channel *channel);
-    /* Closes the descriptor. Of the callbacks only `released` comes. The memory of a send in flight is the
-     * caller's again on return: a kernel that still reads it must have been stopped, or have read a copy. */
+    /* Closes the descriptor, but for a watched one. Of the callbacks only `released` comes. The memory of a send in
+     * flight is the caller's again on return: a kernel that still reads it must have been stopped, or have read a
+     * copy. */
     void (*close)(struct swale__backend *backend, struct swale__channel *channel);
 };
 

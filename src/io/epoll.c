@@ -23,7 +23,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { READ = 1, WRITE = 2 };
+enum { READ = SWALE_READABLE, WRITE = SWALE_WRITABLE };
 
 /* Events taken in one turn: enough that the system call costs little per event; the rest waits in the kernel
  * for its turn, in order. */
@@ -157,6 +157,19 @@ static int accept_channel(struct swale__backend *base, struct swale__channel *ch
     return 0;
 }
 
+static int watch_channel(struct swale__backend *base, struct swale__channel *channel, unsigned events)
+{
+    if (!channel->armed) {
+        int error = add(as_epoll(base), channel, (uint8_t)events, 0);
+        if (error)
+            return error;
+    } else if (channel->armed != events) {
+        arm(as_epoll(base), channel, (uint8_t)events);
+    }
+    channel->wants = (uint8_t)events;
+    return 0;
+}
+
 static void receive(struct swale__backend *base, struct swale__channel *channel, bool on)
 {
     if (on && !channel->over)
@@ -222,7 +235,8 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
     /* Taken out by name: closing removes the entry only with the last copy of the descriptor, and a child
      * process that has been forked but not yet executed, or another listener, holds one. */
     epoll_ctl(as_epoll(base)->epoll, EPOLL_CTL_DEL, channel->fd, NULL);
-    close(channel->fd);
+    if (!channel->user->ready)
+        close(channel->fd);
     channel->fd = -1;
     channel->closed = true; /* for the events of this turn that are still to come */
     channel->release.run = release;
@@ -292,6 +306,16 @@ static void handle_stream(struct epoll_backend *backend, struct swale__channel *
         arm(backend, channel, channel->wants);
 }
 
+/* What is not wanted any more was changed by a callback of this turn. */
+static void handle_watch(struct swale__channel *channel, uint32_t events)
+{
+    bool over = events & (EPOLLERR | EPOLLHUP);
+    unsigned ready = ((events & EPOLLIN) || over ? READ : 0) | ((events & EPOLLOUT) || over ? WRITE : 0);
+    ready &= channel->wants;
+    if (ready)
+        channel->user->ready(channel, ready);
+}
+
 static int wait_for_events(struct swale__backend *base, int timeout_ms)
 {
     struct epoll_backend *backend = as_epoll(base);
@@ -312,6 +336,8 @@ static int dispatch(struct swale__backend *base)
             continue; /* a wake; or closed by a callback of this turn, its memory kept for our sake */
         if (channel->user->accepted)
             accept_some(channel);
+        else if (channel->user->ready)
+            handle_watch(channel, backend->events[i].events);
         else if (channel->connecting)
             finish_connect(backend, channel);
         else
@@ -332,6 +358,7 @@ const struct swale__backend_ops swale__backend_epoll = {
     .open = open_channel,
     .connect = connect_channel,
     .accept = accept_channel,
+    .watch = watch_channel,
     .receive = receive,
     .send = send_parts,
     .shutdown = shutdown_channel,

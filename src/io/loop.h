@@ -36,6 +36,7 @@ struct swale_loop {
     struct swale__list leftovers;                 /* in the order of their ends */
     size_t leftover_count;
     struct swale__wheel wheel;
+    struct swale__list files; /* watches of what is always ready */
 
     void *slot;        /* of a layer above */
     void *free_chunks; /* each begins with a pointer to the next */

@@ -16,6 +16,7 @@ void swale__turn_init(struct swale_loop *loop)
     swale__list_init(&loop->flush);
     swale__list_init(&loop->end);
     swale__list_init(&loop->leftovers);
+    swale__list_init(&loop->files);
 }
 
 /* Zeroed before its first use, and a ring of its own whenever it is in no list after that. */
