@@ -85,12 +85,34 @@ void swale__address_format_ip(const struct in6_addr *ip, char text[INET6_ADDRSTR
         inet_ntop(AF_INET6, ip, text, INET6_ADDRSTRLEN);
 }
 
+static struct in6_addr mapped(const struct in_addr *v4)
+{
+    struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+    memcpy(&ip.s6_addr[12], v4, 4);
+    return ip;
+}
+
+bool swale__address_parse_ip(struct swale_span text, struct in6_addr *ip)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size))
+        return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    if (inet_pton(AF_INET6, copy, ip) == 1)
+        return true;
+    if (inet_pton(AF_INET, copy, &v4) != 1)
+        return false;
+    *ip = mapped(&v4);
+    return true;
+}
+
 bool swale__address_ip(const struct swale__address *address, struct in6_addr *ip, uint16_t *port)
 {
     switch (address->any.sa_family) {
     case AF_INET:
-        *ip = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
-        memcpy(&ip->s6_addr[12], &address->v4.sin_addr, 4);
+        *ip = mapped(&address->v4.sin_addr);
         *port = ntohs(address->v4.sin_port);
         return true;
     case AF_INET6:

@@ -35,6 +35,9 @@ void swale__address_format(const struct swale__address *address, char text[SWALE
 /* The text of a bare IP address of 16 bytes (IPv4 mapped), as format gives it but for brackets and port. */
 void swale__address_format_ip(const struct in6_addr *ip, char text[INET6_ADDRSTRLEN]);
 
+/* The way back: "192.0.2.1" or "2001:db8::1", in that form. False for everything else, a name too. */
+bool swale__address_parse_ip(struct swale_span text, struct in6_addr *ip);
+
 /* The IP address in that form, and the port; false for a unix address, which has neither. */
 bool swale__address_ip(const struct swale__address *address, struct in6_addr *ip, uint16_t *port);
 

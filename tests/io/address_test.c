@@ -94,12 +94,45 @@ static void a_path_may_be_as_long_as_the_kernel_takes(void **state)
     assert_string_equal(formatted, text);
 }
 
+static void bare_ips_are_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *formatted; /* NULL: refused */
+    } cases[] = {
+        { "192.0.2.1", "192.0.2.1" },
+        { "2001:DB8::1", "2001:db8::1" },
+        { "::ffff:192.0.2.1", "192.0.2.1" },
+        { "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+        { "", NULL },
+        { "192.0.2", NULL },
+        { "192.0.2.1:80", NULL },
+        { "[::1]", NULL },
+        { "::1%lo", NULL },
+        { "localhost", NULL },
+        { "0x7f.0.0.1", NULL },
+        { "0000:0000:0000:0000:0000:0000:0000:0000:0000:1", NULL },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct in6_addr ip;
+        char text[INET6_ADDRSTRLEN];
+        assert_true(swale__address_parse_ip(swale_text(cases[i].text), &ip) == (cases[i].formatted != NULL));
+        if (!cases[i].formatted)
+            continue;
+        swale__address_format_ip(&ip, text);
+        assert_string_equal(text, cases[i].formatted);
+    }
+    struct in6_addr ip;
+    assert_false(swale__address_parse_ip(swale_span("::1\0002", 5), &ip));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_addresses_come_back_as_text),
         cmocka_unit_test(bad_addresses_are_refused),
         cmocka_unit_test(a_path_may_be_as_long_as_the_kernel_takes),
+        cmocka_unit_test(bare_ips_are_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
