@@ -11,9 +11,9 @@
 
 struct swale__tunnel_options {
     const struct swale_allocator *allocator;
-    struct swale__stream *stream; /* connected (TLS to the proxy included), paused; the tunnel's from then on */
-    const struct swale__proxy *proxy;
-    struct swale_span host; /* of the server, without brackets; a proxy resolves it */
+    struct swale__stream *stream;     /* connected (TLS to the proxy included), paused; the tunnel's from then on */
+    const struct swale__proxy *proxy; /* this and the text of `host` must outlive the tunnel */
+    struct swale_span host;           /* of the server, without brackets; a proxy resolves it */
     uint16_t port;
     bool ipv6; /* the host is an IPv6 literal */
     uint32_t max_head, max_fields;
@@ -22,7 +22,8 @@ struct swale__tunnel_options {
      * SWALE_ERR_TLS...; with the proxy's answer, if it was HTTP. */
     void (*on_ready)(void *context, struct swale__stream *stream);
     void (*on_failed)(void *context, int error, const char *text, const struct swale_response *response);
-    void (*on_trace)(void *context, enum swale_trace_kind kind, struct swale_span text); /* may be NULL */
+    void (*on_trace)(void *context, enum swale_trace_kind kind, struct swale_span text); /* may be NULL; must
+                                                                                          * not cancel */
     void *context;
 };
 
