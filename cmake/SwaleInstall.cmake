@@ -20,3 +20,6 @@ install(FILES ${PROJECT_BINARY_DIR}/swale.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}
 
 file(GLOB man_pages CONFIGURE_DEPENDS docs/man/*.1)
 install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+install(FILES ${PROJECT_BINARY_DIR}/completions/swale DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${PROJECT_BINARY_DIR}/completions/_swale DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

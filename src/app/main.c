@@ -1,26 +1,14 @@
-/* main.c - the program `swale`: one file for each subcommand. */
-#include "app/serve/serve.h"
+/* main.c - the program `swale`: a folder for each subcommand. */
+#include "app/commands.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <swale/base.h>
 
-struct command {
-    const char *name;
-    int (*run)(int count, char **arguments); /* of what stands behind the name; returns the exit status */
-    const char *help;
-};
-
-static const struct command commands[] = {
-    { "serve", serve_run, "run a WebSocket server" },
-};
-
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
-
 static void print_help(FILE *out)
 {
     fputs("usage: swale COMMAND [OPTION...]\n\n", out);
-    for (size_t i = 0; i < COMMANDS; i++)
+    for (size_t i = 0; i < command_count; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
     fputs("\n`swale COMMAND --help` shows the options of a command; `swale --version` the version.\n", out);
 }
@@ -42,7 +30,7 @@ int main(int argc, char **argv)
         printf("swale %s\n", swale_version());
         return 0;
     }
-    for (size_t i = 0; i < COMMANDS; i++)
+    for (size_t i = 0; i < command_count; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 2, argv + 2);
     if (*name)

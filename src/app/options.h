@@ -8,6 +8,7 @@
  *     };
  *
  * "--name value", "--name=value" and, with a letter, "-N value" and "-Nvalue" are understood; "-h" is "--help".
+ * What an argument is called tells shells what to offer: FILE, DIR, or the words that it may be, "text|json|off".
  * Values are not copied: they point into the command line.
  */
 #ifndef SWALE_APP_OPTIONS_H

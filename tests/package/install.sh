@@ -8,6 +8,8 @@ cmake --install "$BUILD" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/prefix"
 test -x "$work/prefix/bin/swale"
 test -f "$work/prefix/share/man/man1/swale.1"
+grep -q "^complete .*_swale swale$" "$work/prefix/share/bash-completion/completions/swale"
+head -1 "$work/prefix/share/zsh/site-functions/_swale" | grep -qx "#compdef swale"
 
 # `quick` prints what it is asked for and never listens: enough to show that it links and starts.
 cat >"$work/program.c" <<'C'

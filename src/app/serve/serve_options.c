@@ -56,7 +56,8 @@ static const struct option table[] = {
       .offset = AT(backlog), .max = 65535 },
     { "threads", "N", "one event loop each (one for each core)", option_count_32, A_COUNT " to 256",
       .offset = AT(server.threads), .max = 256 },
-    { "backend", "NAME", "auto or epoll (auto)", parse_backend, "not auto or epoll", .offset = AT(server.backend) },
+    { "backend", "auto|epoll", "how to wait for the kernel (auto)", parse_backend, "not auto or epoll",
+      .offset = AT(server.backend) },
     { "tls-cert", "FILE", "PEM chain; repeatable with --tls-key, one a name", option_list, "empty",
       .offset = AT(certificates) },
     { "tls-key", "FILE", "PEM key of the certificate", option_list, "empty", .offset = AT(keys) },
@@ -68,12 +69,11 @@ static const struct option table[] = {
     { "root", "DIR", "serve the files below this directory", option_text, "empty", .offset = AT(root) },
     { "demo", NULL, "pages, /echo, /topic/NAME and so on; see the manual", option_flag, .offset = AT(demo) },
     { "metrics", NULL, "figures for Prometheus at /metrics", option_flag, .offset = AT(metrics) },
-    { "log", "FORMAT", "text, json or off; to standard error (text)", parse_log, "not text, json or off",
-      .offset = AT(log) },
+    { "log", "text|json|off", "to standard error (text)", parse_log, "not text, json or off", .offset = AT(log) },
     { "origin", "ORIGIN", "pages that may connect; repeatable (the same host)", parse_origin,
       "not an origin such as https://example.com", .offset = AT(origins) },
-    { "deflate", "[=KIND]", "compress, with shared or context windows (off)", option_deflate, "not shared or context",
-      .offset = AT(server.deflate) },
+    { "deflate", "[=shared|context]", "compress, with windows of this kind (off)", option_deflate,
+      "not shared or context", .offset = AT(server.deflate) },
     { "compress-threshold", "SIZE", "do not compress what is shorter (1k)", parse_compress_threshold, A_SIZE,
       .offset = AT(server.limits.compress_threshold), .may_be_off = true },
     { .help = "Limits: numbers, sizes such as 64k, or off" },
@@ -115,7 +115,7 @@ static const struct option table[] = {
     { "version", NULL, "the version", option_flag, .offset = AT(version) },
 };
 
-static const struct option_table command_line = {
+const struct option_table serve_command_line = {
     .command = "swale serve",
     .rows = table,
     .count = sizeof table / sizeof table[0],
@@ -123,7 +123,7 @@ static const struct option_table command_line = {
 
 void serve_options_help(FILE *out)
 {
-    options_help(&command_line, out);
+    options_help(&serve_command_line, out);
 }
 
 /* ---- Contradictions --------------------------------------------------------------------------------- */
@@ -173,7 +173,7 @@ static const char *apply_defaults(struct serve_options *options)
 int serve_options_parse(struct serve_options *options, int count, char **arguments, char *fault)
 {
     *options = (struct serve_options){ 0 };
-    if (options_parse(&command_line, options, count, arguments, fault) < 0)
+    if (options_parse(&serve_command_line, options, count, arguments, fault) < 0)
         return -1;
     const char *wrong = apply_defaults(options);
     if (!wrong && !options->help && !options->version)

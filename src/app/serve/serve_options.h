@@ -28,7 +28,8 @@ int serve_options_parse(struct serve_options *options, int count, char **argumen
 /* Frees the lists. Also right after a failed parse. */
 void serve_options_done(struct serve_options *options);
 
-/* What --help prints. */
+/* Its table; what --help prints. */
+extern const struct option_table serve_command_line;
 void serve_options_help(FILE *out);
 
 #endif

@@ -1,0 +1,12 @@
+#include "app/commands.h"
+
+#include "app/completion/completion.h"
+#include "app/serve/serve.h"
+#include "app/serve/serve_options.h"
+
+const struct command commands[] = {
+    { "serve", serve_run, "run a WebSocket server", &serve_command_line },
+    { "completion", completion_run, "print the completion script of a shell: bash or zsh", &completion_command_line },
+};
+
+const size_t command_count = sizeof commands / sizeof commands[0];
