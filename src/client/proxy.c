@@ -114,7 +114,7 @@ bool swale__proxy_login(const struct swale__proxy *proxy, char out[SWALE__PROXY_
                         struct swale_span *user, struct swale_span *password)
 {
     struct swale_span text = proxy->userinfo;
-    if (text.size == 0 || text.size > SWALE__PROXY_USERINFO_MAX)
+    if (text.size == 0)
         return false;
     const char *colon = memchr(text.data, ':', text.size);
     size_t end = colon ? (size_t)(colon - text.data) : text.size;
@@ -212,7 +212,7 @@ static bool take_apart(struct swale_span text, struct element *element)
     size_t end = host_end(text);
     *element = (struct element){ .host = swale__slice(text, 0, end) };
     if (text.data[0] == '[') {
-        if (end < 3 || text.data[end - 1] != ']')
+        if (text.data[end - 1] != ']')
             return false;
         element->host = swale__slice(text, 1, end - 1);
     }

@@ -22,7 +22,7 @@ int swale__proxy_parse(struct swale__proxy *proxy, struct swale_span text);
 /* The user and the password, percent-decoded into `out`. False without userinfo, or when it is too long, badly
  * encoded, or not what the proxy's kind of login can carry: Basic has no colon in the user and no control bytes (RFC
  * 7617 section 2), SOCKS has 1 to 255 bytes in each (RFC 1929 section 2). */
-enum { SWALE__PROXY_USERINFO_MAX = 2048 }; /* still encoded; there are tokens that serve as passwords */
+enum { SWALE__PROXY_USERINFO_MAX = 2048 }; /* there are tokens that serve as passwords */
 bool swale__proxy_login(const struct swale__proxy *proxy, char out[SWALE__PROXY_USERINFO_MAX],
                         struct swale_span *user, struct swale_span *password);
 

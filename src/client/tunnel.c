@@ -174,7 +174,7 @@ static void on_written(void *context, size_t size)
 static void on_end(void *context)
 {
     struct swale__tunnel *tunnel = context;
-    tunnel->out_sent = tunnel->out_size; /* a refusal may come before all has been asked */
+    /* A refusal may have come before all had been asked. */
     int result = tunnel->in_size > 0 ? tunnel->steps->advance(tunnel) : SWALE__TUNNEL_MORE;
     if (result >= 0)
         result = swale__tunnel_fault(tunnel, SWALE_ERR_PROXY, "the proxy hung up in its handshake");

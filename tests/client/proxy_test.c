@@ -128,8 +128,8 @@ static void lengths_of_logins_are_bounded(void **state)
     assert_int_equal(parse_lengths("socks5", 256, 1), SWALE_ERR_PROXY_URL);
     assert_int_equal(parse_lengths("socks5", 1, 256), SWALE_ERR_PROXY_URL);
     assert_int_equal(parse_lengths("http", 256, 256), 0);
-    assert_int_equal(parse_lengths("http", 1, SWALE__PROXY_USERINFO_MAX - 2), 0);
-    assert_int_equal(parse_lengths("http", 1, SWALE__PROXY_USERINFO_MAX - 1), SWALE_ERR_PROXY_URL);
+    assert_int_equal(parse_lengths("http", 1, SWALE__PROXY_USERINFO_MAX - 1), 0);
+    assert_int_equal(parse_lengths("http", 1, SWALE__PROXY_USERINFO_MAX), SWALE_ERR_PROXY_URL);
 }
 
 static void logins_are_decoded(void **state)
@@ -200,6 +200,8 @@ static void exceptions_name_hosts(void **state)
         { "example.com:x", "example.com", 80, false },
         { "example.com:65616", "example.com", 80, false },
         { "example.com:000080", "example.com", 80, false },
+        { "example.com:000080", "example.com", 8, false },
+        { ".", "example.com..", 80, false },
         { ":80", "example.com", 80, false },
         { "a b,example.com c", "example.com", 80, true },
         { "a,b,c", "c", 80, true },
