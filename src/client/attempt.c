@@ -128,7 +128,7 @@ static void go_on(struct swale__attempt *attempt, bool secured);
 static const char *hint_of(struct swale_span reason)
 {
     static const char words[] = "wrong version number";
-    return swale_span_equal(reason, swale_text(words)) ? " (it does not speak TLS on this port)" : "";
+    return swale_span_equal(reason, swale_text(words)) ? " (the server does not speak TLS on this port)" : "";
 }
 
 static void fail_tls(struct swale__attempt *attempt, int error)

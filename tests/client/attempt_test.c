@@ -1,0 +1,434 @@
+/* The way of an attempt through its stages, and every way for it to end. */
+#include "attempt_bed.h"
+
+#include "certs.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static struct bed bed;
+
+static void it_opens(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com/chat?room=1");
+    bed.scripts[0] = bed_good("");
+    assert_int_equal(bed_run(&bed), 0);
+    assert_true(bed.opened);
+    assert_int_equal(bed.status, 101);
+    assert_string_equal(bed.servers[0].host, "example.com");
+    assert_int_equal(bed.servers[0].port, 80);
+    assert_int_equal(bed.servers[0].user_timeout_ms, 35000);
+    assert_true(bed_heard(&bed, 0, "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\n"));
+    assert_true(bed_traced(&bed, "note: trying a pair\nrequest: GET /chat"));
+    assert_true(bed_traced(&bed, "response: HTTP/1.1 101"));
+    bed_end(&bed);
+}
+
+static void early_bytes_are_handed_on(void **state)
+{
+    (void)state;
+    char script[1024];
+    bed_begin(&bed, "ws://example.com");
+    snprintf(script, sizeof script, "%s%s", bed_good(""), "\x81\x02hi");
+    bed.scripts[0] = script;
+    for (bed.cut = 0; bed.cut < 200; bed.cut++) {
+        assert_int_equal(bed_run(&bed), 0);
+        assert_true(bed.opened);
+        size_t size = strlen(bed.early);
+        assert_memory_equal(bed.early, "\x81\x02hi", size);
+        assert_true(size == 4 || bed.cut > 100);
+        bed_again(&bed);
+    }
+    bed_end(&bed);
+}
+
+static void it_goes_where_it_is_told(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    bed.config.connect_host = swale_text("::1");
+    bed.config.connect_port = 8080;
+    bed.scripts[0] = bed_good("");
+    bed.config.limits.ping_after_ms = SWALE_OFF;
+    bed_run(&bed);
+    assert_true(bed.opened);
+    assert_string_equal(bed.servers[0].host, "::1");
+    assert_int_equal(bed.servers[0].port, 8080);
+    assert_int_equal(bed.servers[0].user_timeout_ms, 0);
+    assert_true(bed_heard(&bed, 0, "Host: example.com\r\n"));
+    bed_end(&bed);
+
+    bed_begin(&bed, "ws+unix:/run/app.sock:/chat");
+    bed.scripts[0] = bed_good("");
+    bed_run(&bed);
+    assert_true(bed.opened);
+    assert_string_equal(bed.servers[0].host, "unix:/run/app.sock");
+    assert_true(bed_heard(&bed, 0, "GET /chat HTTP/1.1\r\nHost: localhost\r\n"));
+    bed_end(&bed);
+}
+
+static void failing_to_connect_is_told(void **state)
+{
+    static const struct {
+        int error;
+        enum swale_client_phase phase;
+    } rows[] = { { -ECONNREFUSED, SWALE_PHASE_CONNECT }, { SWALE_ERR_RESOLVE, SWALE_PHASE_RESOLVE } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        bed_begin(&bed, "ws://example.com");
+        bed.connect_error = rows[i].error;
+        bed_run(&bed);
+        assert_true(bed.failed);
+        assert_int_equal(bed.reason, rows[i].error);
+        assert_int_equal(bed.phase, rows[i].phase);
+        assert_string_equal(bed.text, "connect: it does not work");
+        assert_int_equal(bed.retry_after_ms, -1);
+        bed_end(&bed);
+    }
+}
+
+/* ---- The deadline ----------------------------------------------------------------------------------- */
+
+/* One deadline over everything: it strikes at its instant, however far things are. */
+static void expect_timeout(enum swale_client_phase phase, const char *text)
+{
+    assert_int_equal(bed_run(&bed), 0);
+    test_loop_advance(&bed.loop, 9999);
+    assert_false(bed.opened || bed.failed);
+    test_loop_advance(&bed.loop, 1);
+    assert_true(bed.failed);
+    assert_int_equal(bed.reason, SWALE_ERR_HANDSHAKE_TIMEOUT);
+    assert_int_equal(bed.phase, phase);
+    assert_string_equal(bed.text, text);
+    test_loop_settle(&bed.loop);
+    for (unsigned i = 0; i < bed.connections; i++)
+        assert_true(bed.servers[i].ended || bed.servers[i].failed);
+    bed_end(&bed);
+}
+
+static void silence_ends_with_the_deadline(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    bed.connect_never = true;
+    expect_timeout(SWALE_PHASE_RESOLVE, "gave up after 10000 ms of resolving example.com");
+    bed_begin(&bed, "ws://example.com");
+    expect_timeout(SWALE_PHASE_HANDSHAKE, "gave up after 10000 ms of waiting for the answer of example.com");
+    bed_begin(&bed, "wss://example.com");
+    assert_int_equal(swale_tls_client(&bed.options.tls, &(struct swale_tls_options){ 0 }, NULL), 0);
+    expect_timeout(SWALE_PHASE_TLS, "gave up after 10000 ms of waiting for TLS with example.com");
+    bed_begin(&bed, "ws://example.com");
+    bed.config.proxy = (struct swale__proxy){ .kind = SWALE__PROXY_HTTP, .host = swale_text("proxy"), .port = 3128 };
+    expect_timeout(SWALE_PHASE_PROXY, "gave up after 10000 ms of waiting for the proxy on the way to example.com");
+}
+
+/* An answer that drips, at whatever pace, is cut at the same instant. */
+static void a_dripping_answer_ends_with_the_deadline(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    assert_int_equal(bed_run(&bed), 0);
+    struct swale__stream *server = bed.servers[0].stream;
+    static const char drip[] = "HTTP/1.1 101 Switching Protocols\r\nA: b\r\n";
+    for (unsigned i = 0; i < 10; i++) {
+        assert_false(bed.failed);
+        struct iovec part = { (char *)drip + i, 1 };
+        assert_int_equal(swale__stream_write(server, &part, 1), 1);
+        test_loop_advance(&bed.loop, 1000);
+    }
+    assert_true(bed.failed);
+    assert_int_equal(bed.reason, SWALE_ERR_HANDSHAKE_TIMEOUT);
+    bed_end(&bed);
+}
+
+static void a_refusal_that_drips_is_reported_in_time(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    bed.scripts[0] = "HTTP/1.1 503 Oops\r\nContent-Length: 100\r\nRetry-After: 7\r\n\r\ncome ";
+    assert_int_equal(bed_run(&bed), 0);
+    test_loop_advance(&bed.loop, 9999);
+    assert_false(bed.failed);
+    test_loop_advance(&bed.loop, 1);
+    assert_true(bed.failed);
+    assert_int_equal(bed.reason, SWALE_ERR_ANSWER_STATUS);
+    assert_int_equal(bed.status, 503);
+    assert_int_equal(bed.phase, SWALE_PHASE_HANDSHAKE);
+    assert_string_equal(bed.body, "come ");
+    assert_true(bed.body_cut);
+    assert_int_equal(bed.retry_after_ms, 7000);
+    bed_end(&bed);
+}
+
+static void the_deadline_can_be_off(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    bed.config.limits.handshake_ms = SWALE_OFF;
+    assert_int_equal(bed_run(&bed), 0);
+    test_loop_advance(&bed.loop, 100000000);
+    assert_false(bed.failed || bed.opened);
+    bed_end(&bed);
+}
+
+/* ---- TLS -------------------------------------------------------------------------------------------- */
+
+static struct test_certs certs;
+
+static int make_certs(void **state)
+{
+    (void)state;
+    test_certs_begin(&certs);
+    test_certs_make(&certs, &(struct test_cert){ .name = "good", .names = "DNS:example.com,IP:127.0.0.1,IP:::1" });
+    test_certs_make(&certs, &(struct test_cert){ .name = "late", .names = "DNS:example.com", .expired = true });
+    test_certs_make(&certs, &(struct test_cert){ .name = "other", .names = "DNS:other.example" });
+    test_certs_make(&certs, &(struct test_cert){ .name = "self", .issuer = "self", .names = "DNS:example.com" });
+    return 0;
+}
+
+static int remove_certs(void **state)
+{
+    (void)state;
+    test_certs_end(&certs);
+    return 0;
+}
+
+static void use_tls(const char *url, const char *name)
+{
+    char files[2][64];
+    snprintf(files[0], sizeof files[0], "%s.crt", name);
+    snprintf(files[1], sizeof files[1], "%s.key", name);
+    struct swale_tls_certificate certificate = { test_certs_path(&certs, files[0]),
+                                                 test_certs_path(&certs, files[1]) };
+    struct swale_tls_options server = { .certificates = &certificate, .certificate_count = 1 };
+    struct swale_tls_options client = { .ca_file = test_certs_path(&certs, "ca.crt") };
+    bed_begin(&bed, url);
+    assert_int_equal(swale_tls_server(&bed.server_tls, &server, NULL), 0);
+    assert_int_equal(swale_tls_client(&bed.options.tls, &client, NULL), 0);
+}
+
+static void it_opens_over_tls(void **state)
+{
+    static const char *const urls[] = { "wss://example.com/", "wss://127.0.0.1/", "wss://[::1]/" };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        use_tls(urls[i], "good");
+        bed.scripts[0] = bed_good("");
+        bed_run(&bed);
+        assert_true(bed.opened);
+        assert_int_equal(bed.servers[0].port, 443);
+        assert_true(bed_traced(&bed, "note: TLSv1.3 with TLS_AES_256_GCM_SHA384\n"));
+        bed_end(&bed);
+    }
+}
+
+static void a_server_name_can_be_given(void **state)
+{
+    (void)state;
+    use_tls("wss://10.1.2.3/", "good");
+    bed.config.options.tls_server_name = "example.com";
+    bed.scripts[0] = bed_good("");
+    bed_run(&bed);
+    assert_true(bed.opened);
+    bed_end(&bed);
+}
+
+/* Not a byte of the request goes to whom the certificate does not name. */
+static void who_is_not_trusted_hears_nothing(void **state)
+{
+    static const struct {
+        const char *certificate, *text;
+    } rows[] = { { "late", "TLS with example.com: certificate verify failed: certificate has expired" },
+                 { "other", "TLS with example.com: certificate verify failed: hostname mismatch" },
+                 { "self", "TLS with example.com: certificate verify failed: self-signed certificate" } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        use_tls("wss://example.com/", rows[i].certificate);
+        bed.scripts[0] = bed_good("");
+        bed.at_once = true;
+        bed_run(&bed);
+        assert_true(bed.failed);
+        assert_true(bed.reason == SWALE_ERR_TLS || bed.reason == SWALE_ERR_TLS_UNTRUSTED);
+        assert_int_equal(bed.phase, SWALE_PHASE_TLS);
+        assert_string_equal(bed.text, rows[i].text);
+        assert_int_equal(bed.servers[0].heard_size, 0);
+        bed_end(&bed);
+    }
+}
+
+static void a_server_without_tls_is_told_apart(void **state)
+{
+    (void)state;
+    use_tls("wss://example.com/", "good");
+    swale_tls_unref(bed.server_tls);
+    bed.server_tls = NULL;
+    bed.at_once = true;
+    bed.scripts[0] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    bed_run(&bed);
+    assert_true(bed.failed);
+    assert_int_equal(bed.reason, SWALE_ERR_TLS);
+    assert_string_equal(bed.text,
+                        "TLS with example.com: wrong version number (the server does not speak TLS on this port)");
+    assert_false(bed_heard(&bed, 0, "GET"));
+    bed_end(&bed);
+}
+
+/* ---- Proxies ---------------------------------------------------------------------------------------- */
+
+static const char connected[] = "HTTP/1.1 200 Connected\r\n\r\n";
+
+static void it_goes_through_a_proxy(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com/");
+    bed.config.proxy = (struct swale__proxy){ .kind = SWALE__PROXY_HTTP, .host = swale_text("proxy"), .port = 3128 };
+    bed.scripts[0] = connected;
+    bed_run(&bed);
+    struct bed_server *server = &bed.servers[0];
+    assert_string_equal(server->host, "proxy");
+    assert_int_equal(server->port, 3128);
+    assert_true(bed_heard(&bed, 0, "CONNECT example.com:80 HTTP/1.1\r\n"));
+    assert_true(bed_heard(&bed, 0, "GET / HTTP/1.1\r\nHost: example.com\r\n"));
+    assert_true(bed_traced(&bed, "request: CONNECT"));
+    bed_end(&bed);
+}
+
+static void an_https_proxy_is_verified_by_its_own_name(void **state)
+{
+    static const struct {
+        const char *host, *text;
+        bool good;
+    } rows[] = { { "example.com", "", true },
+                 { "proxy.example", "TLS with the proxy proxy.example: certificate verify failed: hostname mismatch",
+                   false } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        use_tls("ws://inner.example/", "good");
+        bed.options.proxy_tls = bed.options.tls;
+        bed.options.tls = NULL;
+        bed.config.proxy = (struct swale__proxy){
+            .kind = SWALE__PROXY_HTTPS,
+            .host = swale_text(rows[i].host),
+            .port = 443,
+        };
+        bed.scripts[0] = connected;
+        bed_run(&bed);
+        assert_int_equal(bed.failed, !rows[i].good);
+        assert_string_equal(bed.text, rows[i].text);
+        assert_int_equal(bed.phase, rows[i].good ? 0 : SWALE_PHASE_PROXY);
+        assert_int_equal(bed_heard(&bed, 0, "GET / HTTP/1.1\r\nHost: inner.example\r\n"), rows[i].good);
+        bed_end(&bed);
+    }
+}
+
+static void a_proxys_refusal_is_handed_on(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com/");
+    bed.config.proxy = (struct swale__proxy){ .kind = SWALE__PROXY_HTTP, .host = swale_text("proxy"), .port = 3128 };
+    bed.scripts[0] = "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n";
+    bed_run(&bed);
+    assert_true(bed.failed);
+    assert_int_equal(bed.reason, SWALE_ERR_PROXY_LOGIN);
+    assert_int_equal(bed.phase, SWALE_PHASE_PROXY);
+    assert_int_equal(bed.status, 407);
+    bed_end(&bed);
+}
+
+/* ---- Whenever it ends ------------------------------------------------------------------------------- */
+
+/* The longest way: a redirect, a proxy with TLS, a tunnel, TLS within is not to be had on a scripted server. */
+static void set_out(bool tls, bool in_flight)
+{
+    use_tls(tls ? "wss://example.com/" : "ws://example.com/", "good");
+    bed.pair.in_flight = in_flight;
+    bed.config.options.max_redirects = 1;
+    bed.scripts[0] = "HTTP/1.1 302 Found\r\nLocation: /there\r\nSet-Cookie: a=b\r\n\r\n";
+    bed.scripts[1] = bed_good("");
+    if (tls)
+        return;
+    swale_tls_unref(bed.server_tls);
+    bed.server_tls = NULL;
+}
+
+static void it_may_be_cancelled_in_any_turn(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool over = false;
+        for (unsigned turns = 0; !over; turns++) {
+            set_out(i & 1, i & 2);
+            assert_int_equal(bed_run_turns(&bed, turns), 0);
+            over = bed.opened;
+            assert_false(bed.failed);
+            if (bed.attempt)
+                swale__attempt_cancel(bed.attempt);
+            bed.attempt = NULL;
+            test_loop_advance(&bed.loop, 20000);
+            assert_int_equal(bed.opened, over);
+            assert_false(bed.failed);
+            assert_null(bed.connecting);
+            bed_end(&bed);
+        }
+    }
+}
+
+/* Before a turn has freed it, too. */
+static void it_may_be_cancelled_at_the_very_end(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com/");
+    assert_int_equal(bed_run_turns(&bed, 3), 0);
+    swale__attempt_cancel(bed.attempt);
+    bed.attempt = NULL;
+    bed_end(&bed);
+}
+
+static void want_of_memory_is_a_failure(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool over = false;
+        for (unsigned n = 1; !over; n++) {
+            struct swale__jar *jar;
+            set_out(i & 1, i & 2);
+            assert_int_equal(swale__jar_new(&jar, &bed.loop.allocator), 0);
+            bed.options.jar = jar;
+            bed.loop.memory.fail_at = bed.loop.memory.allocations + n;
+            int error = bed_run(&bed);
+            over = bed.loop.memory.allocations < bed.loop.memory.fail_at;
+            assert_true(!error || error == -ENOMEM);
+            test_loop_advance(&bed.loop, 10000); /* the server may have been the one without */
+            assert_int_equal(bed.opened + bed.failed, !error);
+            assert_true(!over || bed.opened);
+            swale__jar_free(jar);
+            bed_end(&bed);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_opens),
+        cmocka_unit_test(early_bytes_are_handed_on),
+        cmocka_unit_test(it_goes_where_it_is_told),
+        cmocka_unit_test(failing_to_connect_is_told),
+        cmocka_unit_test(silence_ends_with_the_deadline),
+        cmocka_unit_test(a_dripping_answer_ends_with_the_deadline),
+        cmocka_unit_test(a_refusal_that_drips_is_reported_in_time),
+        cmocka_unit_test(the_deadline_can_be_off),
+        cmocka_unit_test(it_opens_over_tls),
+        cmocka_unit_test(a_server_name_can_be_given),
+        cmocka_unit_test(who_is_not_trusted_hears_nothing),
+        cmocka_unit_test(a_server_without_tls_is_told_apart),
+        cmocka_unit_test(it_goes_through_a_proxy),
+        cmocka_unit_test(an_https_proxy_is_verified_by_its_own_name),
+        cmocka_unit_test(a_proxys_refusal_is_handed_on),
+        cmocka_unit_test(it_may_be_cancelled_in_any_turn),
+        cmocka_unit_test(it_may_be_cancelled_at_the_very_end),
+        cmocka_unit_test(want_of_memory_is_a_failure),
+    };
+    return cmocka_run_group_tests(tests, make_certs, remove_certs);
+}
