@@ -2,10 +2,10 @@
  *
  *     lookup --ares_getaddrinfo--> channel --sockets--> watches of the loop
  *        ^                            |------timeouts--> one timer
- *        +--in the next turn-- answer +
+ *        +-----put off------- answer -+
  *
- * c-ares calls back from within nearly all of its calls. What it says is only noted there, and told in the turn that
- * follows: so a user of a lookup may do anything, and none of our calls is ever made from within one of c-ares.
+ * c-ares calls back from within nearly all of its calls. What it says is only noted there, and told when it has
+ * returned: so a user of a lookup may do anything, and no call of c-ares is ever made from within another.
  *
  * A channel lives while there are lookups and no longer. Each burst of them therefore finds the system's settings as
  * they are then, comes from a port that was not used before, and leaves nothing behind.
