@@ -112,7 +112,7 @@ int swale_conn_close(struct swale_conn *conn, int code, const char *text)
 
 static int reason_of(int error)
 {
-    return error == SWALE_ERR_TLS || error == SWALE_ERR_TLS_TRUNCATED ? error : SWALE_ERR_RESET;
+    return swale__is_tls_failure(error) || error == SWALE_ERR_TLS_TRUNCATED ? error : SWALE_ERR_RESET;
 }
 
 void swale__conn_dead(struct swale_conn *conn, int error)

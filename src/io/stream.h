@@ -38,8 +38,8 @@ struct swale__stream_user {
     void (*on_written)(void *context, size_t size);
     /* The peer ended its direction; ours still works. Comes once, behind the last data. */
     void (*on_end)(void *context);
-    /* The stream is dead: -errno, SWALE_ERR_TLS or SWALE_ERR_TLS_TRUNCATED. Comes at most once, last; the
-     * user must still close the stream. */
+    /* The stream is dead: -errno, SWALE_ERR_TLS, _TLS_UNTRUSTED, _TLS_PIN or _TLS_TRUNCATED. Comes at most once,
+     * last; the user must still close the stream. */
     void (*on_fail)(void *context, int error);
 };
 
@@ -84,7 +84,7 @@ static inline void swale__stream_pause(struct swale__stream *stream)
  *     n >= 0               n bytes have left and their memory is free again; if that is less than
  *                          everything, on_written(0) follows when it is time to go on
  *     SWALE__IN_FLIGHT     all of `parts` must stay untouched until on_written has counted them off
- *     negative             the stream is dead (-errno, SWALE_ERR_TLS); on_fail does not follow
+ *     negative             the stream is dead (as with on_fail); on_fail does not follow
  * Never calls back from within. At most one write may be in flight, and none may be begun while the stream
  * is known to be full. */
 enum { SWALE__IN_FLIGHT = -3001 };
@@ -114,6 +114,12 @@ static inline void swale__stream_close(struct swale__stream *stream, bool abort)
 static inline void swale__stream_describe(struct swale__stream *stream, struct swale_peer *peer)
 {
     stream->ops->describe(stream, peer);
+}
+
+/* Is it TLS that failed, for a reason which is in the description's tls_error? */
+static inline bool swale__is_tls_failure(int error)
+{
+    return error == SWALE_ERR_TLS || error == SWALE_ERR_TLS_UNTRUSTED || error == SWALE_ERR_TLS_PIN;
 }
 
 /* ---- Where streams come from ------------------------------------------------------------------------ */

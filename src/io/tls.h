@@ -65,6 +65,8 @@ void swale__tls_cache_clear(struct swale__tls_cache *cache);
 
 /* ---- Contexts (tls_context.c, tls_load.c) ----------------------------------------------------------- */
 
+enum { SWALE__TLS_PIN_SIZE = 32 }; /* SHA-256 */
+
 /* A private copy of the options, all of it in memory of its own. */
 struct swale__tls_settings {
     struct swale_tls_certificate *certificates;
@@ -72,6 +74,8 @@ struct swale__tls_settings {
     char *ca_file, *ca_directory;
     unsigned char *alpn; /* as on the wire: length, name, length, name ... (RFC 7301 section 3.1) */
     size_t alpn_size;
+    unsigned char (*pins)[SWALE__TLS_PIN_SIZE];
+    size_t pin_count;
     enum swale_tls_client_auth client_auth;
     bool server;
     bool verify; /* the peer's certificate, when there is one */
@@ -111,6 +115,16 @@ static inline struct swale__tls_generation *swale__tls_generation_of(const SSL *
 {
     return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
+
+/* ---- Pins (tls_pin.c) ------------------------------------------------------------------------------- */
+
+/* "sha256/" and 44 characters of base64; false for anything else. */
+bool swale__tls_pin_parse(unsigned char pin[SWALE__TLS_PIN_SIZE], const char *text);
+
+/* Makes the handshakes of a client's context insist on one of the pins. */
+void swale__tls_pins_install(SSL_CTX *context, struct swale__tls_settings *settings);
+
+/* ---- Faults ----------------------------------------------------------------------------------------- */
 
 /* Fills `message` with "FILE: FAULT" and returns `error`. Without a fault, the reason on OpenSSL's queue. Drains it.
  */
@@ -187,6 +201,7 @@ struct swale__tls_stream {
     bool end_told;
     bool error_told;
     bool flooded;
+    bool unpinned;  /* a certificate of the server's was good, but none has a pinned key */
     bool shut_down; /* our close_notify is queued */
     bool closed;    /* by the user; only lingers, or waits for the end of the turn */
 };

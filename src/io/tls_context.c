@@ -33,6 +33,12 @@ static int check_options(const struct swale_tls_options *options, bool server, c
     for (size_t i = 0; options->alpn && i < options->alpn_count; i++)
         if (options->alpn[i][0] == '\0' || strlen(options->alpn[i]) > 255)
             return refuse(message, "an ALPN protocol has 1 to 255 bytes");
+    if (server && options->pin_count > 0)
+        return refuse(message, "pins are for clients");
+    unsigned char pin[SWALE__TLS_PIN_SIZE];
+    for (size_t i = 0; i < options->pin_count; i++)
+        if (!options->pins || !swale__tls_pin_parse(pin, options->pins[i]))
+            return refuse(message, "a pin is \"sha256/\" and 44 characters of base64");
     return 0;
 }
 
@@ -82,6 +88,19 @@ static bool copy_alpn(struct swale__tls_settings *settings, const char *const *n
     return true;
 }
 
+static bool copy_pins(struct swale__tls_settings *settings, const char *const *pins, size_t count)
+{
+    if (count == 0)
+        return true;
+    settings->pins = calloc(count, sizeof *settings->pins);
+    if (!settings->pins)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        swale__tls_pin_parse(settings->pins[i], pins[i]); /* which has been checked */
+    settings->pin_count = count;
+    return true;
+}
+
 static bool copy_settings(struct swale__tls_settings *settings, const struct swale_tls_options *options, bool server)
 {
     settings->server = server;
@@ -89,6 +108,7 @@ static bool copy_settings(struct swale__tls_settings *settings, const struct swa
     settings->verify = server ? options->client_auth != SWALE_TLS_CLIENT_NONE : !options->insecure_skip_verification;
     settings->resumption = !options->no_session_resumption;
     return copy_certificates(settings, options) && copy_alpn(settings, options->alpn, options->alpn_count) &&
+           copy_pins(settings, options->pins, options->pin_count) &&
            copy_text(&settings->ca_file, options->ca_file) &&
            copy_text(&settings->ca_directory, options->ca_directory);
 }
@@ -101,6 +121,7 @@ static void free_settings(struct swale__tls_settings *settings)
     }
     free(settings->certificates);
     free(settings->alpn);
+    free(settings->pins);
     free(settings->ca_file);
     free(settings->ca_directory);
 }

@@ -284,6 +284,8 @@ static bool set_side_rules(SSL_CTX *context, struct swale__tls_generation *gener
     if (settings->client_auth == SWALE_TLS_CLIENT_REQUIRED)
         verify |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     SSL_CTX_set_verify(context, verify, NULL);
+    if (settings->pin_count > 0)
+        swale__tls_pins_install(context, settings);
     if (!settings->server) /* 0 is good here */
         return SSL_CTX_set_alpn_protos(context, settings->alpn, (unsigned)settings->alpn_size) == 0;
     if (settings->alpn_size > 0)

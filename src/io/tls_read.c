@@ -51,15 +51,21 @@ void swale__tls_failed(struct swale__tls_stream *tls)
     unsigned long code = ERR_peek_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
     bool memory = tls->out.failed || (code && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE);
+    bool untrusted = code && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     ERR_clear_error();
     if (tls->error)
         return;
-    tls->error = memory ? -ENOMEM : SWALE_ERR_TLS;
     long verdict = SSL_get_verify_result(tls->ssl);
-    if (code && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK)
+    if (memory || (untrusted && verdict == X509_V_ERR_OUT_OF_MEM)) {
+        swale__tls_fail(tls, -ENOMEM, reason);
+    } else if (untrusted && tls->unpinned) {
+        swale__tls_fail(tls, SWALE_ERR_TLS_PIN, "no certificate has a pinned key");
+    } else if (untrusted) {
+        tls->error = SWALE_ERR_TLS_UNTRUSTED;
         explain(tls, reason, X509_verify_cert_error_string(verdict));
-    else
-        tls->reason = reason ? reason : "TLS failed for no reason given";
+    } else {
+        swale__tls_fail(tls, SWALE_ERR_TLS, reason ? reason : "TLS failed for no reason given");
+    }
 }
 
 void swale__tls_fail(struct swale__tls_stream *tls, int error, const char *reason)

@@ -158,7 +158,8 @@ void swale__tls_identify(struct swale__tls_stream *tls, struct swale_peer *peer)
     SSL_get0_alpn_selected(tls->ssl, &protocol, &protocol_size);
     peer->tls_alpn = swale_span(protocol, protocol_size);
     peer->tls_version = swale_text(SSL_get_version(tls->ssl));
-    peer->tls_cipher = swale_text(SSL_get_cipher_name(tls->ssl));
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
+    peer->tls_cipher = swale_text(cipher ? SSL_CIPHER_standard_name(cipher) : NULL);
     peer->tls_resumed = SSL_session_reused(tls->ssl);
     if (!tls->identity) {
         struct draft draft = { .server_name = NULL };

@@ -46,7 +46,7 @@ void swale__log(struct swale__worker *worker, struct swale_record *record, struc
         swale__stream_describe(about.stream, &peer);
         record->address = peer.address;
         record->port = peer.port;
-        if (record->reason == SWALE_ERR_TLS)
+        if (swale__is_tls_failure(record->reason))
             record->text = peer.tls_error;
     }
     if (worker->suppressed && record->text.size == 0 && record->kind == SWALE_RECORD_REFUSE) {

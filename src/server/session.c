@@ -97,7 +97,7 @@ static void on_fail(void *context, int error)
 {
     struct swale__session *session = context;
     struct swale__about about = { .stream = session->stream };
-    if (error == SWALE_ERR_TLS)
+    if (swale__is_tls_failure(error))
         swale__refused(session->worker, error, 0, about);
     else if (session->phase == SWALE__READING && session->kept_size)
         swale__refused(session->worker, SWALE_ERR_RESET, 0, about);

@@ -40,7 +40,7 @@ static void test_client_refuses(void **state)
         struct swale_tls_certificate certificate = bed_certificate(bed, bad[i].name);
         bed_contexts(bed, &(struct swale_tls_options){ .certificates = &certificate, .certificate_count = 1 }, NULL);
         assert_false(bed_shake(bed));
-        assert_int_equal(bed->client.error, SWALE_ERR_TLS);
+        assert_int_equal(bed->client.error, SWALE_ERR_TLS_UNTRUSTED);
         assert_int_equal(bed->client.room_told, 0); /* so that nothing was sent */
         assert_int_equal(bed->server.error, SWALE_ERR_TLS);
         char expected[200] = "certificate verify failed: ";
@@ -79,6 +79,25 @@ static void test_addresses(void **state)
     bed->server_name = "127.0.0.1";
     assert_false(bed_shake(bed));
     bed_disconnect(bed);
+}
+
+/* As IANA calls them, on both sides. */
+static void test_cipher(void **state)
+{
+    struct bed *bed = *state;
+    static const struct {
+        int version;
+        const char *begin;
+    } cases[] = { { TLS1_2_VERSION, "TLS_ECDHE_ECDSA_WITH_" }, { TLS1_3_VERSION, "TLS_AES_" } };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bed_contexts(bed, NULL, NULL);
+        bed_only_version(bed->client_tls, cases[i].version);
+        assert_true(bed_shake(bed));
+        struct swale_span cipher = party_peer(&bed->client).tls_cipher;
+        assert_memory_equal(cipher.data, cases[i].begin, strlen(cases[i].begin));
+        assert_true(swale_span_equal(cipher, party_peer(&bed->server).tls_cipher));
+        bed_disconnect(bed);
+    }
 }
 
 /* The chain in the file is sent; trust may also come from a directory's absence of files: nobody is trusted. */
@@ -157,7 +176,8 @@ static void test_mutual(void **state)
             bed_assert_span(peer.tls_common_name, *cases[i].subject ? "alice" : "");
             assert_int_equal(peer.tls_fingerprint.size, *cases[i].subject ? 64 : 0);
             assert_int_equal(peer.tls_error.size > 0, !cases[i].good);
-            assert_int_equal(bed->server.error, cases[i].good ? 0 : SWALE_ERR_TLS);
+            int error = cases[i].name ? SWALE_ERR_TLS_UNTRUSTED : SWALE_ERR_TLS;
+            assert_int_equal(bed->server.error, cases[i].good ? 0 : error);
             bed_disconnect(bed);
         }
 }
@@ -237,9 +257,9 @@ static void test_subject_is_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BED_TEST(test_client_refuses),   BED_TEST(test_addresses),          BED_TEST(test_chain_and_empty_trust),
-        BED_TEST(test_mutual),           BED_TEST(test_fingerprint),        BED_TEST(test_unclean_names),
-        BED_TEST(test_two_common_names), BED_TEST(test_subject_is_escaped),
+        BED_TEST(test_client_refuses), BED_TEST(test_addresses),        BED_TEST(test_chain_and_empty_trust),
+        BED_TEST(test_mutual),         BED_TEST(test_cipher),           BED_TEST(test_fingerprint),
+        BED_TEST(test_unclean_names),  BED_TEST(test_two_common_names), BED_TEST(test_subject_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
