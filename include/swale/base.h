@@ -160,7 +160,7 @@ struct swale_allocator {
     X(-2102, LOCAL_CLOSED, 0, 0, "local-closed", "the application closed the connection")                            \
     X(-2103, PEER_GONE, 0, 0, "peer-gone", "the transport ended without a closing handshake")                        \
     X(-2104, RESET, 0, 0, "reset", "the transport failed or was reset")                                              \
-    X(-2105, ABORTED, 0, 0, "aborted", "the application dropped the connection")                                     \
+    X(-2105, ABORTED, 0, 1001, "aborted", "the application dropped the connection")                                  \
     X(-2106, TLS, 0, 0, "tls", "TLS failed")                                                                         \
     X(-2107, TLS_TRUNCATED, 0, 0, "tls-truncated", "the transport ended without a TLS close_notify")                 \
     X(-2108, TLS_UNTRUSTED, 0, 0, "tls-untrusted", "the certificate is not trusted, or not for this name")           \

@@ -126,6 +126,24 @@ void swale_conn_resume(struct swale_conn *conn)
     swale__conn_touch(conn);
 }
 
+/* ---- How far messages got ---------------------------------------------------------------------------- */
+
+void swale__conn_track(struct swale_conn *conn)
+{
+    conn->tracked = true;
+    swale__conn_touch(conn);
+}
+
+uint64_t swale__conn_position(const struct swale_conn *conn)
+{
+    return conn->left + conn->out.size;
+}
+
+uint64_t swale__conn_handed(const struct swale_conn *conn)
+{
+    return conn->taken_back ? conn->left : conn->left + conn->out.in_flight;
+}
+
 /* ---- What is known ---------------------------------------------------------------------------------- */
 
 uint64_t swale_conn_id(const struct swale_conn *conn)
@@ -146,6 +164,11 @@ void swale_conn_set_user(struct swale_conn *conn, void *user)
 void *swale__conn_owner(const struct swale_conn *conn)
 {
     return conn->owner;
+}
+
+uint64_t swale__conn_heard_ms(const struct swale_conn *conn)
+{
+    return conn->app_paused ? swale__conn_now(conn) : conn->engine.heard_ms;
 }
 
 struct swale_loop *swale_conn_loop(const struct swale_conn *conn)

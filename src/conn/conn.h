@@ -42,6 +42,9 @@ struct swale__conn_group_options {
     void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
     /* Told when its transport has ended too, which may be later: it no longer counts against any limit. */
     void (*on_released)(void *context, void *owner);
+    /* Told of a connection that is tracked whenever it settles, until its on_close: more may have been handed over.
+     * It may do what any callback may. */
+    void (*on_progress)(void *context, struct swale_conn *conn);
     void *context;
 };
 int swale__conn_group_new(struct swale__conn_group **group, const struct swale__conn_group_options *options);
@@ -85,5 +88,24 @@ int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, c
 
 /* What swale__conn_open gave as owner. */
 void *swale__conn_owner(const struct swale_conn *conn);
+
+/* Drops it, unless its on_close has begun, and tells nobody any more. */
+void swale__conn_discard(struct swale_conn *conn);
+
+/* When a byte last came; now, for one that is paused, whose silence says nothing. */
+uint64_t swale__conn_heard_ms(const struct swale_conn *conn);
+
+/* ---- What becomes of messages ------------------------------------------------------------------------ */
+
+/* For whoever has to know how far each message got. From now on on_progress is called, and what has not begun to
+ * leave when the connection fails, or when the peer closes or ends it first, is taken back: it does not leave behind
+ * on_close. */
+void swale__conn_track(struct swale_conn *conn);
+
+/* Positions in all that a connection has been given to send, frames whole with their headers: where the next message
+ * begins; and how far it has been handed to the transport. In on_close the latter is final: what begins there or
+ * behind it has not left and will not. */
+uint64_t swale__conn_position(const struct swale_conn *conn);
+uint64_t swale__conn_handed(const struct swale_conn *conn);
 
 #endif

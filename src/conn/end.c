@@ -29,17 +29,26 @@ static void queue_close(struct swale_conn *conn, const char *frame, size_t size)
     conn->close_sent = error == 0;
 }
 
+/* What has not begun to leave stays here. */
+static void take_back(struct swale_conn *conn)
+{
+    swale__outq_cut(&conn->out, conn->subscriber.loop);
+    if (!conn->taken_back)
+        conn->left += conn->out.size;
+    conn->taken_back = true;
+}
+
 /* ---- Faults ----------------------------------------------------------------------------------------- */
 
 /* RFC 6455 section 7.1.7. What was answered before the fault still goes, as it would have if the fault had come in a
  * segment of its own; but the close frame does not wait behind a queue that has grown long. */
 void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event)
 {
-    if (event->reply_size > 0 && !conn->drop) {
-        if (conn->out.size >= conn->group->limits.high_water)
-            swale__outq_cut(&conn->out, conn->subscriber.loop);
+    bool answered = event->reply_size > 0 && !conn->drop;
+    if ((conn->tracked && !conn->drop) || (answered && conn->out.size >= conn->group->limits.high_water))
+        take_back(conn);
+    if (answered)
         queue_close(conn, event->reply, event->reply_size);
-    }
     fail_now(conn, event->error);
 }
 
@@ -69,6 +78,16 @@ void swale_conn_abort(struct swale_conn *conn)
         swale__conn_touch(conn);
 }
 
+void swale__conn_discard(struct swale_conn *conn)
+{
+    static const struct swale_handler deaf;
+    conn->handler = &deaf;
+    conn->owner = NULL;
+    conn->tracked = false;
+    if (conn->stage < SWALE__LINGERING)
+        swale_conn_abort(conn);
+}
+
 /* ---- The closing handshake (RFC 6455 section 7.1) --------------------------------------------------- */
 
 void swale__conn_peer_closed(struct swale_conn *conn, const struct swale_event *event)
@@ -77,8 +96,11 @@ void swale__conn_peer_closed(struct swale_conn *conn, const struct swale_event *
     conn->close_code = event->close_code;
     if (event->payload.size > 0) /* without memory the reason is lost, the code is not */
         conn->close_text = swale__blob_new(conn->group->allocator, event->payload);
-    if (event->reply_size > 0)
+    if (event->reply_size > 0) {
+        if (conn->tracked) /* RFC 6455 section 5.5.1: as soon as the message under way has been sent */
+            take_back(conn);
         queue_close(conn, event->reply, event->reply_size);
+    }
     if (conn->reason == 0)
         conn->reason = SWALE_ERR_PEER_CLOSED;
     conn->stage = SWALE__FINISHING;
@@ -127,6 +149,8 @@ void swale__conn_dead(struct swale_conn *conn, int error)
 void swale__conn_end_of_stream(struct swale_conn *conn)
 {
     int reason = swale_engine_end(&conn->engine);
+    if (conn->tracked)
+        take_back(conn);
     fail_now(conn, conn->reason != 0 ? conn->reason : reason);
 }
 

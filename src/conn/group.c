@@ -36,6 +36,7 @@ int swale__conn_group_new(struct swale__conn_group **group, const struct swale__
     made->counters = options->counters;
     made->on_gone = options->on_gone;
     made->on_released = options->on_released;
+    made->on_progress = options->on_progress;
     made->context = options->context;
     made->limits = *options->limits;
     if (made->limits.max_message_rate > RATE_MAX)

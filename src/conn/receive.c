@@ -258,6 +258,7 @@ static void on_written(void *context, size_t size)
 {
     struct swale_conn *conn = context;
     swale__count(&conn->group->counters->wire_out, size);
+    swale__conn_count_left(conn, size);
     /* While we do not read, that the peer does is its sign of life. */
     if (conn->auto_paused && swale__conn_open_now(conn))
         swale_engine_alive(&conn->engine, swale__conn_now(conn));

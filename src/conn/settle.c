@@ -30,6 +30,7 @@ void swale__conn_flush(struct swale_conn *conn)
         return;
     int result = swale__outq_flush(&conn->out, conn->stream, &left);
     swale__count(&conn->group->counters->wire_out, left);
+    swale__conn_count_left(conn, left);
     if (result < 0)
         swale__conn_dead(conn, result);
 }
@@ -145,6 +146,8 @@ void swale__conn_settle(struct swale__work *work)
 {
     struct swale_conn *conn = SWALE__LIST_OWNER(work, struct swale_conn, work);
     exchange(conn);
+    if (conn->tracked && conn->stage < SWALE__LINGERING)
+        conn->group->on_progress(conn->group->context, conn);
     if (conn->stage == SWALE__FINISHING && conn->out.size == 0)
         conn->clean = conn->close_sent;
     if (conn->stage == SWALE__FAILED || (conn->stage == SWALE__FINISHING && conn->out.size == 0))

@@ -63,6 +63,7 @@ struct swale__conn_group {
     struct swale__conn_counters *counters;
     void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
     void (*on_released)(void *context, void *owner);
+    void (*on_progress)(void *context, struct swale_conn *conn);
     void *context;
     struct swale_limits limits;
     struct swale_engine_config config;
@@ -130,6 +131,7 @@ struct swale_conn {
     uint64_t rate_used; /* messages against max_message_rate: see receive.c */
     size_t counted;     /* of out.size, in the group's `queued` */
     size_t thrown_away; /* bytes that came while nothing was wanted */
+    uint64_t left;      /* bytes that have left; once some were taken back: all that will */
     int reason;         /* 0 while there is none */
     uint16_t close_code;
     uint8_t stage;
@@ -148,6 +150,8 @@ struct swale_conn {
     bool dead : 1;        /* the stream failed */
     bool drop : 1;        /* do not end in peace */
     bool in_parts : 1;    /* the application is inside a message that it sends in parts */
+    bool tracked : 1;     /* swale__conn_track */
+    bool taken_back : 1;  /* `left` counts no more */
 };
 
 /* An idle plain connection is to cost at most 1 KiB in all. */
@@ -175,6 +179,12 @@ static inline bool swale__conn_flooded(const struct swale_conn *conn)
 static inline uint64_t swale__conn_now(const struct swale_conn *conn)
 {
     return swale_loop_now(conn->subscriber.loop);
+}
+
+static inline void swale__conn_count_left(struct swale_conn *conn, size_t size)
+{
+    if (!conn->taken_back)
+        conn->left += size;
 }
 
 /* NULL when memory is out. */
