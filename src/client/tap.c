@@ -37,6 +37,8 @@ static struct tap *as_tap(struct swale__stream *stream)
 
 static void report(const struct tap *tap, const struct reader *reader)
 {
+    if (!tap->on_trace)
+        return;
     unsigned char first = reader->header[0];
     struct swale_trace trace = {
         .kind = reader == &tap->in ? SWALE_TRACE_FRAME_IN : SWALE_TRACE_FRAME_OUT,
@@ -83,6 +85,11 @@ static void look(const struct tap *tap, struct reader *reader, struct swale_span
 void swale__tap_early(struct swale__stream *tap, struct swale_span early)
 {
     look(as_tap(tap), &as_tap(tap)->in, early);
+}
+
+void swale__tap_mute(struct swale__stream *tap)
+{
+    as_tap(tap)->on_trace = NULL;
 }
 
 /* ---- What passes upwards ---------------------------------------------------------------------------- */

@@ -24,4 +24,7 @@ int swale__tap_new(struct swale__stream **stream, struct swale__stream *lower,
 /* Looks at bytes that came before the tap was there: those behind the answer. Before any other bytes pass. */
 void swale__tap_early(struct swale__stream *tap, struct swale_span early);
 
+/* It tells nothing any more: for a context that does not last as long as the stream. */
+void swale__tap_mute(struct swale__stream *tap);
+
 #endif
