@@ -243,6 +243,7 @@ static int add_group(struct swale__commons *commons, const struct swale_limits *
         .first_id = first_id(commons),
         .on_released = on_released,
         .on_progress = swale__client_progress,
+        .first_behind = swale__client_first_behind,
         .context = commons,
     };
     int error = swale__conn_group_new(&made->group, &options);

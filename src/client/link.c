@@ -61,6 +61,12 @@ void swale__client_progress(void *commons, struct swale_conn *conn)
         swale__client_drain(client);
 }
 
+uint64_t swale__client_first_behind(void *commons, struct swale_conn *conn, uint64_t handed)
+{
+    (void)commons;
+    return swale__outbox_first_behind(&client_of(conn)->box, handed);
+}
+
 /* ---- Its end ---------------------------------------------------------------------------------------- */
 
 /* A tap has no client any more to tell of what it sees. */

@@ -82,6 +82,14 @@ struct swale__letter *swale__outbox_lost(struct swale__outbox *box, uint64_t pos
     return given && (box->head->begin < position || !box->head->kept) ? swale__outbox_pop(box) : NULL;
 }
 
+uint64_t swale__outbox_first_behind(const struct swale__outbox *box, uint64_t position)
+{
+    const struct swale__letter *letter = box->head;
+    while (letter != box->waiting && letter->begin < position)
+        letter = letter->next;
+    return letter != box->waiting ? letter->begin : UINT64_MAX;
+}
+
 void swale__outbox_return(struct swale__outbox *box)
 {
     for (struct swale__letter *letter = box->head; letter != box->waiting; letter = letter->next)

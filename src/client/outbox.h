@@ -47,6 +47,9 @@ struct swale__letter *swale__outbox_handed(struct swale__outbox *box, uint64_t p
 /* Takes out the first of those that were given: if it begins before the position, or is not kept. */
 struct swale__letter *swale__outbox_lost(struct swale__outbox *box, uint64_t position);
 
+/* Where the first of those that were given begins that does not begin before the position; UINT64_MAX for none. */
+uint64_t swale__outbox_first_behind(const struct swale__outbox *box, uint64_t position);
+
 /* Those that were given, all of them kept, wait again, in front of the others. */
 void swale__outbox_return(struct swale__outbox *box);
 

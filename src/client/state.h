@@ -107,8 +107,9 @@ void swale__client_opened(void *client, const struct swale__attempt_success *suc
 void swale__client_unlink(struct swale_client *client);
 void swale__client_probe_fired(struct swale_timer *timer);
 
-/* The group's on_progress. */
+/* The group's on_progress and first_behind. */
 void swale__client_progress(void *commons, struct swale_conn *conn);
+uint64_t swale__client_first_behind(void *commons, struct swale_conn *conn, uint64_t handed);
 
 /* ---- send.c ----------------------------------------------------------------------------------------- */
 

@@ -45,6 +45,9 @@ struct swale__conn_group_options {
     /* Told of a connection that is tracked whenever it settles, until its on_close: more may have been handed over.
      * It may do what any callback may. */
     void (*on_progress)(void *context, struct swale_conn *conn);
+    /* Where, of a connection that is tracked, the first message begins that has not begun to leave: at `handed` or
+     * behind it; UINT64_MAX when there is none. */
+    uint64_t (*first_behind)(void *context, struct swale_conn *conn, uint64_t handed);
     void *context;
 };
 int swale__conn_group_new(struct swale__conn_group **group, const struct swale__conn_group_options *options);
@@ -97,9 +100,8 @@ uint64_t swale__conn_heard_ms(const struct swale_conn *conn);
 
 /* ---- What becomes of messages ------------------------------------------------------------------------ */
 
-/* For whoever has to know how far each message got. From now on on_progress is called, and what has not begun to
- * leave when the connection fails, or when the peer closes or ends it first, is taken back: it does not leave behind
- * on_close. */
+/* For whoever has to know how far each message got. From now on on_progress is called, and what lies at first_behind
+ * when the connection fails, or when the peer closes or ends it first, is taken back, with all that is behind it. */
 void swale__conn_track(struct swale_conn *conn);
 
 /* Positions in all that a connection has been given to send, frames whole with their headers: where the next message

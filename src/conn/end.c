@@ -29,12 +29,16 @@ static void queue_close(struct swale_conn *conn, const char *frame, size_t size)
     conn->close_sent = error == 0;
 }
 
-/* What has not begun to leave stays here. */
+/* What has not begun to leave stays here, where somebody keeps count of it. */
 static void take_back(struct swale_conn *conn)
 {
-    swale__outq_cut(&conn->out, conn->subscriber.loop);
-    if (!conn->taken_back)
-        conn->left += conn->out.size;
+    struct swale__conn_group *group = conn->group;
+    if (!conn->tracked || conn->taken_back)
+        return;
+    uint64_t from = group->first_behind(group->context, conn, swale__conn_handed(conn));
+    if (from != UINT64_MAX)
+        swale__outq_keep(&conn->out, group->loop, (size_t)(from - conn->left));
+    conn->left += conn->out.size;
     conn->taken_back = true;
 }
 
@@ -44,11 +48,13 @@ static void take_back(struct swale_conn *conn)
  * segment of its own; but the close frame does not wait behind a queue that has grown long. */
 void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event)
 {
-    bool answered = event->reply_size > 0 && !conn->drop;
-    if ((conn->tracked && !conn->drop) || (answered && conn->out.size >= conn->group->limits.high_water))
+    if (!conn->drop)
         take_back(conn);
-    if (answered)
+    if (event->reply_size > 0 && !conn->drop) {
+        if (conn->out.size >= conn->group->limits.high_water)
+            swale__outq_cut(&conn->out, conn->subscriber.loop);
         queue_close(conn, event->reply, event->reply_size);
+    }
     fail_now(conn, event->error);
 }
 
@@ -97,8 +103,7 @@ void swale__conn_peer_closed(struct swale_conn *conn, const struct swale_event *
     if (event->payload.size > 0) /* without memory the reason is lost, the code is not */
         conn->close_text = swale__blob_new(conn->group->allocator, event->payload);
     if (event->reply_size > 0) {
-        if (conn->tracked) /* RFC 6455 section 5.5.1: as soon as the message under way has been sent */
-            take_back(conn);
+        take_back(conn); /* RFC 6455 section 5.5.1: as soon as the message under way has been sent */
         queue_close(conn, event->reply, event->reply_size);
     }
     if (conn->reason == 0)
@@ -149,8 +154,7 @@ void swale__conn_dead(struct swale_conn *conn, int error)
 void swale__conn_end_of_stream(struct swale_conn *conn)
 {
     int reason = swale_engine_end(&conn->engine);
-    if (conn->tracked)
-        take_back(conn);
+    take_back(conn);
     fail_now(conn, conn->reason != 0 ? conn->reason : reason);
 }
 

@@ -37,6 +37,7 @@ int swale__conn_group_new(struct swale__conn_group **group, const struct swale__
     made->on_gone = options->on_gone;
     made->on_released = options->on_released;
     made->on_progress = options->on_progress;
+    made->first_behind = options->first_behind;
     made->context = options->context;
     made->limits = *options->limits;
     if (made->limits.max_message_rate > RATE_MAX)

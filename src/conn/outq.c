@@ -312,6 +312,23 @@ void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop)
         remove_behind(queue, loop, previous);
 }
 
+/* The room that a run loses at its end is not used again: the next bytes begin a run of their own. */
+void swale__outq_keep(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    struct swale__segment *last = NULL;
+    struct swale__segment *next = queue->head;
+    for (size_t kept = 0; next && kept < size; next = next->next) {
+        if (next->size > size - kept) {
+            queue->size -= next->size - (size - kept);
+            next->size = size - kept;
+        }
+        kept += next->size;
+        last = next;
+    }
+    while (last ? last->next : queue->head)
+        remove_behind(queue, loop, last);
+}
+
 /* ---- Leaving ---------------------------------------------------------------------------------------- */
 
 bool swale__outq_ready(const struct swale__outq *queue)

@@ -49,8 +49,12 @@ int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop
 /* Takes back shared segments of this tag that have not begun to leave: the oldest, or all. How many. */
 size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all);
 
-/* Takes back everything behind the frame that has begun to leave, so that a close frame need not wait for it. */
+/* Takes back everything behind the frame that has begun to leave, so that a close frame need not wait for it. (Short
+ * frames that lie in one run with it leave, too.) */
 void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop);
+
+/* Takes back everything behind the first `size` bytes, which end with a frame and hold what is in flight. */
+void swale__outq_keep(struct swale__outq *queue, struct swale_loop *loop, size_t size);
 
 /* True when a flush may write: something waits, nothing is in flight, and the stream is not known to be full. */
 bool swale__outq_ready(const struct swale__outq *queue);

@@ -160,12 +160,13 @@ void swale__conn_settle(struct swale__work *work)
     account(conn);
 }
 
-/* A connection that is still in a list of the loop's, or has its stream, is taken out: at the end of a group. */
+/* A connection that is still in a list of the loop's, or has its stream, is taken out: at the end of a group. One
+ * that was ending in peace, does: a reset might destroy its last words. */
 void swale__conn_destroy(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
     if (conn->stream)
-        close_stream(conn, true);
+        close_stream(conn, conn->stage != SWALE__LINGERING);
     swale__loop_forget(group->loop, &conn->work);
     if (conn->incoming)
         swale__incoming_end(conn);

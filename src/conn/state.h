@@ -64,6 +64,7 @@ struct swale__conn_group {
     void (*on_gone)(void *context, struct swale_conn *conn, const struct swale_close *close);
     void (*on_released)(void *context, void *owner);
     void (*on_progress)(void *context, struct swale_conn *conn);
+    uint64_t (*first_behind)(void *context, struct swale_conn *conn, uint64_t handed);
     void *context;
     struct swale_limits limits;
     struct swale_engine_config config;
