@@ -20,8 +20,9 @@
  * options loudly say otherwise), the opening handshake and redirects, all under one absolute deadline
  * (limits.handshake_ms).
  *
- * No callback comes from within a call of these functions. All of them may be called from any callback,
- * swale_client_free included.
+ * No callback comes from within a call of these functions, but for on_trace. All of them may be called from any
+ * callback, swale_client_free included; from on_trace, which sees what is just being written, nothing can be sent,
+ * closed or reconnected (SWALE_ERR_STATE).
  */
 #ifndef SWALE_CLIENT_H
 #define SWALE_CLIENT_H
@@ -135,13 +136,15 @@ struct swale_client_handler {
     void (*on_open)(struct swale_client *client, const struct swale_client_opening *opening);
     void (*on_message)(struct swale_client *client, const struct swale_message *message);
     void (*on_part)(struct swale_client *client, const struct swale_part *part);
-    void (*on_drain)(struct swale_client *client); /* after SWALE_FULL or SWALE_ERR_QUEUE_FULL: there is room again */
+    /* After SWALE_FULL or SWALE_ERR_QUEUE_FULL: a connection is open, nothing waits for it, and its queue is below
+     * half of high water again. */
+    void (*on_drain)(struct swale_client *client);
     void (*on_ping)(struct swale_client *client, struct swale_span payload); /* the pong is sent by itself */
     void (*on_pong)(struct swale_client *client, struct swale_span payload);
     void (*on_close)(struct swale_client *client, const struct swale_client_closing *closing);
     void (*on_fail)(struct swale_client *client, const struct swale_client_failure *failure);
     /* It does not come back, for the reason of its last failure or close, and nothing more is called but by
-     * swale_client_reconnect's doing. The client still has to be freed. */
+     * swale_client_reconnect's doing. The client still has to be freed. What waited has been refused. */
     void (*on_end)(struct swale_client *client, int reason);
     void (*on_state)(struct swale_client *client, enum swale_client_state state); /* each change, before the others */
     /* A message that was numbered came to this fate: WRITTEN, and from there perhaps UNKNOWN; or REFUSED, UNKNOWN. */
@@ -156,14 +159,15 @@ struct swale_client_handler {
 
 /* When to come back. Zeroed: the defaults. The delay before try n + 1 is random, evenly, between 0 and the smaller
  * of first_ms * 2^(n-1) and max_ms ("full jitter"); a Retry-After of the server's is waited for first, up to
- * max_retry_after_ms.
+ * max_retry_after_ms. The last try before max_gap_ms is made when that has passed, unless the server asked for
+ * longer.
  *
  * By default a client does not come back after
  *   - swale_client_close, or a failure of the caller's own making (a URL, options)
  *   - a close frame of 1000, 1002, 1003, 1007, 1008, 1009 or 1010, whoever's; nor after a code of 3000 and more that
  *     `final_codes` names
- *   - an answer of 3xx, 4xx (except 408, 425 and 429), 501 or 505; nor after one that is no WebSocket's
- *     (SWALE_ERR_ANSWER_...)
+ *   - an answer of 3xx, 4xx (except 408, 425 and 429), 501 or 505, of the server or the proxy; nor after one that is
+ *     no WebSocket's (SWALE_ERR_ANSWER_...), or when the proxy wants other credentials
  *   - as many failures or as long a gap as are allowed.
  * Everything else it takes for the network's weather. */
 struct swale_reconnect {
@@ -222,8 +226,8 @@ struct swale_client_options {
 
     struct swale_reconnect reconnect;
 
-    /* Messages sent while there is no connection wait for the next one, up to so many bytes in all. 0: they are
-     * refused. */
+    /* Messages sent while there is no connection wait for the next one, up to so many bytes of payload in all. 0:
+     * they are refused. What a dropped connection had not begun to write waits too, also beyond this. */
     uint64_t max_pending;
 };
 
@@ -242,13 +246,15 @@ SWALE_API int swale_client_new(struct swale_client **client, struct swale_loop *
  * matters. Before the loop is freed. NULL is allowed. */
 SWALE_API void swale_client_free(struct swale_client *client);
 
-/* Closes for good. Open: the closing handshake, behind what is queued, as swale_conn_close; otherwise the try or the
- * wait ends at once, with SWALE_ERR_LOCAL_CLOSED, and messages that wait are refused. on_end follows. Errors as
+/* Closes for good. Open: the closing handshake, behind what is queued and what waits, as swale_conn_close; otherwise
+ * the try or the wait ends at once, with SWALE_ERR_LOCAL_CLOSED, and messages that wait are refused. on_end follows,
+ * with why the connection ended. Errors as
  * swale_conn_close; SWALE_ERR_CLOSED when it is closing or has ended. */
 SWALE_API int swale_client_close(struct swale_client *client, int code, const char *text);
 
 /* Tries at once: ends a wait; begins anew after on_end, with the counts of failures reset. Drops an open connection
- * (SWALE_ERR_ABORTED, and with a close frame of 1001) and makes another; leaves a try that is under way. */
+ * (SWALE_ERR_ABORTED, and with a close frame of 1001) and makes another; leaves a try that is under way. The policy
+ * is not asked. SWALE_ERR_CLOSED while the client is closing. */
 SWALE_API int swale_client_reconnect(struct swale_client *client);
 
 /* A hint that the network has changed (another interface, a wake-up): a wait becomes a short one, at most first_ms;
@@ -261,10 +267,11 @@ SWALE_API void swale_client_network_changed(struct swale_client *client, uint32_
 /* Sends a message, or lets it wait for a connection if max_pending allows. 0 or SWALE_FULL, as swale_conn_send, or
  * its errors; SWALE_ERR_NOT_CONNECTED; SWALE_ERR_QUEUE_FULL when max_pending is reached, too. An error means that it
  * was refused. What was taken is never dropped without a word: see on_fate. `number`, when not NULL, receives a
- * number by which its fate can be asked for: they count up from 1. Messages leave in the order of these calls.
+ * number by which its fate can be asked for: they count up from 1; 0 with an error. Messages leave in the order of
+ * these calls; what waits leaves behind on_open.
  *
- * With max_pending, messages that a connection had not begun to write when it dropped wait for the next one. Without
- * it they are refused. Nothing is sent twice. */
+ * With max_pending, messages that a connection had not begun to write when it dropped, or when the peer's close frame
+ * came, wait for the next one. Without it they are refused. Nothing is sent twice. */
 SWALE_API int swale_client_send(struct swale_client *client, enum swale_kind kind, const void *data, size_t size,
                                 uint64_t *number);
 
