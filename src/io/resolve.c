@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <strings.h>
 
 enum {
     /* A lost packet must not cost half of a handshake's deadline, as c-ares's own 5 s would; doubled for each try. */
@@ -45,7 +46,9 @@ struct swale__lookup {
     struct swale__resolver *resolver;
     void (*on_answer)(void *context, const struct swale__answer *answer);
     void *context;
+    int family;
     uint16_t port;
+    bool localhost;
     enum { ASKED, ANSWERED, CANCELLED } state; /* CANCELLED: c-ares has not let go of it yet */
     int status;                                /* of c-ares */
     int error;                                 /* of ours, which goes before */
@@ -234,7 +237,7 @@ static void close_channel(struct swale__resolver *resolver)
 
 static void leave(struct swale__resolver *resolver)
 {
-    if (--resolver->live == 0)
+    if (--resolver->live == 0 && resolver->channel)
         close_channel(resolver);
 }
 
@@ -285,14 +288,45 @@ bool swale__is_host_name(struct swale_span name)
     return true;
 }
 
+/* RFC 6761 section 6.3: these are the loopback's, and nobody is asked. c-ares knows only the first, and leaks a copy
+ * of it where /etc/hosts has but the other family's address. */
+static bool is_localhost(const char *name)
+{
+    static const char localhost[] = "localhost";
+    size_t size = strlen(name), wanted = sizeof localhost - 1;
+    if (size > 0 && name[size - 1] == '.')
+        size--;
+    if (size < wanted || strncasecmp(name + size - wanted, localhost, wanted) != 0)
+        return false;
+    return size == wanted || name[size - wanted - 1] == '.';
+}
+
 static void free_lookup(struct swale__lookup *lookup)
 {
     ares_freeaddrinfo(lookup->result);
     swale__free(swale__loop_allocator(lookup->resolver->loop), lookup, sizeof *lookup);
 }
 
+static void set_loopback(struct swale__address *address, int family, uint16_t port)
+{
+    *address = (struct swale__address){ .any.sa_family = (sa_family_t)family };
+    if (family == AF_INET6) {
+        address->v6.sin6_port = htons(port);
+        address->v6.sin6_addr = in6addr_loopback;
+        address->size = sizeof address->v6;
+    } else {
+        address->v4.sin_port = htons(port);
+        address->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address->size = sizeof address->v4;
+    }
+}
+
 static size_t copy_addresses(struct swale__address *addresses, const struct swale__lookup *lookup)
 {
+    if (lookup->localhost) {
+        set_loopback(addresses, lookup->family, lookup->port);
+        return 1;
+    }
     size_t count = 0;
     const struct ares_addrinfo_node *node = lookup->result ? lookup->result->nodes : NULL;
     for (; node && count < SWALE__ADDRESSES_MAX; node = node->ai_next) {
@@ -334,6 +368,12 @@ static void tell(struct swale__work *work)
     copy.on_answer(copy.context, &answer);
 }
 
+static void put_off(struct swale__lookup *lookup)
+{
+    lookup->state = ANSWERED;
+    swale__loop_at_next(lookup->resolver->loop, &lookup->tell);
+}
+
 /* c-ares says so from within most of its calls, the one that asks included. */
 static void on_result(void *argument, int status, int timeouts, struct ares_addrinfo *result)
 {
@@ -342,39 +382,45 @@ static void on_result(void *argument, int status, int timeouts, struct ares_addr
     lookup->result = result;
     lookup->status = status;
     lookup->error = lookup->resolver->error;
-    if (lookup->state == CANCELLED) {
+    if (lookup->state == CANCELLED)
         free_lookup(lookup);
-        return;
-    }
-    lookup->state = ANSWERED;
-    swale__loop_at_next(lookup->resolver->loop, &lookup->tell);
+    else
+        put_off(lookup);
+}
+
+static int ask(struct swale__lookup *lookup, const char *name)
+{
+    struct swale__resolver *resolver = lookup->resolver;
+    int error = resolver->channel ? 0 : open_channel(resolver);
+    if (error)
+        return error;
+    struct ares_addrinfo_hints hints = { .ai_family = lookup->family, .ai_socktype = SOCK_STREAM };
+    ares_getaddrinfo(resolver->channel, name, NULL, &hints, on_result, lookup);
+    settle(resolver);
+    return 0;
 }
 
 int swale__lookup(struct swale__lookup **out, struct swale__resolver *resolver, const char *name, int family,
                   uint16_t port, void (*on_answer)(void *context, const struct swale__answer *answer), void *context)
 {
-    int error = resolver->channel ? 0 : open_channel(resolver);
-    if (error)
-        return error;
-    resolver->live++;
     struct swale__lookup *lookup = swale__alloc_zeroed(swale__loop_allocator(resolver->loop), sizeof *lookup);
-    if (!lookup) {
-        leave(resolver);
+    if (!lookup)
         return -ENOMEM;
-    }
     lookup->resolver = resolver;
     lookup->on_answer = on_answer;
     lookup->context = context;
+    lookup->family = family;
     lookup->port = port;
     lookup->tell.run = tell;
-    char lower[NAME_MAX_SIZE + 2]; /* c-ares knows "localhost" in small letters only */
-    size_t size = 0;
-    for (; name[size] && size < sizeof lower - 1; size++)
-        lower[size] = (char)(name[size] >= 'A' && name[size] <= 'Z' ? name[size] + ('a' - 'A') : name[size]);
-    lower[size] = '\0';
-    struct ares_addrinfo_hints hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
-    ares_getaddrinfo(resolver->channel, lower, NULL, &hints, on_result, lookup);
-    settle(resolver);
+    lookup->localhost = is_localhost(name);
+    int error = lookup->localhost ? 0 : ask(lookup, name);
+    if (error) {
+        free_lookup(lookup);
+        return error;
+    }
+    if (lookup->localhost)
+        put_off(lookup);
+    resolver->live++;
     *out = lookup;
     return 0;
 }

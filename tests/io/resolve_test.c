@@ -188,15 +188,49 @@ static void garbage(void **state)
 static void localhost_asks_nobody(void **state)
 {
     (void)state;
-    static const char *const names[] = { "localhost", "LocalHost" };
+    static const char *const names[] = { "localhost", "LocalHost", "localhost.", "my.app.localhost" };
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct seeker a, aaaa;
         look_up(&a, names[i], DNS_A);
         look_up(&aaaa, names[i], DNS_AAAA);
         test_loop_settle(&loop);
         assert_string_equal(a.addresses, "127.0.0.1:80 ");
-        assert_non_null(strstr(aaaa.addresses, "[::1]:80 "));
+        assert_string_equal(aaaa.addresses, "[::1]:80 ");
     }
+    assert_int_equal(dns.count, 0);
+    struct seeker other;
+    look_up(&other, "notlocalhost.", DNS_A);
+    dns_answer(&dns, dns_wait(&dns, "notlocalhost", DNS_A), DNS_NXDOMAIN, "");
+    until_told(&other);
+}
+
+/* The first name in /etc/hosts that is not of the kind of localhost, with its IPv4 address. */
+static bool find_host(char address[64], char name[256])
+{
+    char line[1024];
+    bool found = false;
+    FILE *hosts = fopen("/etc/hosts", "re");
+    while (hosts && !found && fgets(line, sizeof line, hosts)) {
+        struct in_addr ip;
+        found = sscanf(line, "%63[0-9.] %255s", address, name) == 2 && inet_pton(AF_INET, address, &ip) == 1 &&
+                !strstr(name, "localhost");
+    }
+    if (hosts)
+        fclose(hosts);
+    return found;
+}
+
+static void names_of_the_hosts_file(void **state)
+{
+    (void)state;
+    char address[64], name[256], expected[70];
+    if (!find_host(address, name))
+        skip();
+    struct seeker a;
+    look_up(&a, name, DNS_A);
+    test_loop_settle(&loop);
+    snprintf(expected, sizeof expected, "%s:80 ", address);
+    assert_memory_equal(a.addresses, expected, strlen(expected));
     assert_int_equal(dns.count, 0);
 }
 
@@ -450,6 +484,7 @@ int main(void)
         TEST(more_addresses_than_anyone_needs),
         TEST(garbage),
         TEST(localhost_asks_nobody),
+        TEST(names_of_the_hosts_file),
         TEST(labels_that_are_none),
         TEST(bursts_leave_nothing_behind),
         TEST(many_at_a_time),
