@@ -190,7 +190,7 @@ static void fail_head(struct swale__attempt *attempt, int error, struct swale_sp
     /* An alert or a handshake record (RFC 8446 section 5.1) where an answer should begin. */
     bool tls = !attempt->url.secure && data.size > 0 && (data.data[0] == 0x15 || data.data[0] == 0x16);
     swale__attempt_fail(attempt, error, "the answer of %.*s: %s%s", SWALE__HOST(attempt->url), swale_strerror(error),
-                        tls ? " (it speaks TLS on this port: wss?)" : "");
+                        tls ? " (the server speaks TLS on this port: wss?)" : "");
 }
 
 /* Reads heads until one of them is the last, or more bytes are needed. All that stands behind a head has come with

@@ -75,7 +75,7 @@ static void prepare(struct bed_server *server)
     if (!script || server->script)
         return;
     size_t size = server->bed->script_size[index] ? server->bed->script_size[index] : strlen(script);
-    server->script = malloc(size + SWALE_ACCEPT_SIZE + 1);
+    server->script = malloc(size * SWALE_ACCEPT_SIZE / (sizeof mark - 1) + 1);
     assert_non_null(server->script);
     for (size_t i = 0; i < size;) {
         if (size - i >= sizeof mark - 1 && memcmp(script + i, mark, sizeof mark - 1) == 0) {
