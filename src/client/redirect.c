@@ -52,13 +52,16 @@ static void put_authority_of(struct swale__writer *out, const struct swale_url *
     swale__put_number(out, url->port);
 }
 
-/* Takes "//authority" from the front, and puts what stands behind its userinfo. */
+/* Takes "//authority" from the front, and puts what stands behind its userinfo. Of two signs, which readers take for
+ * different ends of it, the second stays, for swale_url_parse to refuse. */
 static void move_authority(struct swale__writer *out, struct swale_span *reference)
 {
     size_t end = find(*reference, 2, "/?");
     struct swale_span authority = swale__slice(*reference, 2, end);
     size_t sign = find(authority, 0, "@");
-    swale__put(out, swale__slice(authority, sign < authority.size ? sign + 1 : 0, authority.size));
+    struct swale_span host = swale__slice(authority, sign < authority.size ? sign + 1 : 0, authority.size);
+    bool clear = find(host, 0, "@") == host.size;
+    swale__put(out, clear ? host : authority);
     *reference = swale__slice(*reference, end, reference->size);
 }
 

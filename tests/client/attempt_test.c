@@ -274,6 +274,38 @@ static void a_server_without_tls_is_told_apart(void **state)
     bed_end(&bed);
 }
 
+/* What the caller's TLS settings vouch for is not given up on the way (nor is anything asked in the clear). */
+static void a_redirect_does_not_leave_tls(void **state)
+{
+    static const struct {
+        const char *answer, *text; /* NULL: it is followed */
+    } rows[] = {
+        { "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ws://example.com/\r\n\r\n",
+          "example.com answered 302 Found: a redirect from wss to ws" },
+        { "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: https://example.com:444/\r\n\r\n",
+          "example.com answered 302 Found: a redirect to another origin, with TLS settings that were meant for the "
+          "first" },
+        { "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: https://example.com/\r\n\r\n", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        use_tls("wss://example.com/", "good");
+        bed.config.options.tls = bed.options.tls;
+        bed.config.options.max_redirects = 5;
+        bed.scripts[0] = rows[i].answer;
+        bed.scripts[1] = bed_good("");
+        bed_run(&bed);
+        assert_true(bed.opened == !rows[i].text);
+        assert_int_equal(bed.reason, rows[i].text ? SWALE_ERR_REDIRECT : 0);
+        assert_int_equal(bed.connections, rows[i].text ? 1 : 2);
+        if (rows[i].text)
+            assert_string_equal(bed.text, rows[i].text);
+        else
+            assert_true(bed_traced(&bed, ", resumed\n"));
+        bed_end(&bed);
+    }
+}
+
 /* ---- Proxies ---------------------------------------------------------------------------------------- */
 
 static const char connected[] = "HTTP/1.1 200 Connected\r\n\r\n";
@@ -423,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_server_name_can_be_given),
         cmocka_unit_test(who_is_not_trusted_hears_nothing),
         cmocka_unit_test(a_server_without_tls_is_told_apart),
+        cmocka_unit_test(a_redirect_does_not_leave_tls),
         cmocka_unit_test(it_goes_through_a_proxy),
         cmocka_unit_test(an_https_proxy_is_verified_by_its_own_name),
         cmocka_unit_test(a_proxys_refusal_is_handed_on),
