@@ -1,0 +1,116 @@
+"""peers.py - servers that we did not write, for the tests of the client; and the C client that takes steps against them.
+
+Each is a program of servers/, which is run with a port (0: the kernel's choice) and says "listening PORT". It echoes every
+message of up to 4 MiB, except these texts:
+
+    swale:close CODE TEXT    it closes with that code and text
+    swale:ping DATA          it pings with the data, and sends the text "pong DATA" when the pong has come
+    swale:fragments          it sends the text "one two € three" in four fragments, one of them empty
+
+It chooses the subprotocol "second" when that is offered, and permessage-deflate; and of every connection that ends it
+says "closed CODE TEXT". What one of them cannot do stands in KINDS.
+"""
+
+import glob
+import os
+import subprocess
+import tempfile
+import threading
+
+from program import REPORT, SANITIZER_OPTIONS, slack, until
+
+SERVERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "servers")
+
+
+def jars(*patterns):
+    found = [path for pattern in patterns for path in glob.glob(f"/usr/share/java/{pattern}.jar")]
+    return ":".join(sorted(found))
+
+
+def java(file, *patterns):
+    return ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", jars(*patterns), file]
+
+
+# What to run; what it can do. Tornado does not hear when it is asked to forget its window between messages, and keeps it.
+DEFLATE = {"deflate", "deflate context"}
+KINDS = {
+    "websockets": (["/usr/bin/python3", "python_websockets.py"], {*DEFLATE, "subprotocol", "fragments"}),
+    "ws": (["node", "ws.mjs"], {*DEFLATE, "subprotocol", "fragments"}),
+    "tornado": (["/usr/bin/python3", "tornado_server.py"], {"deflate context", "subprotocol"}),
+    "em-websocket": (["ruby", "em_websocket.rb"], set()),
+    "jetty": (java("Jetty.java", "jetty9-*", "servlet-api"), {*DEFLATE, "subprotocol", "fragments"}),
+    "tomcat": (java("Tomcat.java", "tomcat9-*"), {*DEFLATE, "subprotocol", "fragments"}),
+}
+
+
+class Peer:
+    def __init__(self, kind):
+        self.command, self.can = KINDS[kind]
+        self.directory = tempfile.TemporaryDirectory(prefix="swale-test-")
+        self.port = 0
+        self.start()
+
+    def start(self):
+        """Begins; again on the same port, when it has been killed."""
+        self.lines = []
+        self.process = subprocess.Popen(
+            [*self.command, str(self.port), self.directory.name],
+            cwd=SERVERS,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self.reader.start()
+        until(lambda: self.port or not self.reader.is_alive(), slack(60), "a listening server")
+        assert self.port, "the server did not start:\n" + "\n".join(self.lines)
+
+    def _read(self, output):
+        for line in output:
+            self.lines.append(line.rstrip())
+            if line.startswith("listening "):
+                self.port = int(line.split()[1])
+
+    def url(self, path="/echo"):
+        return f"ws://127.0.0.1:{self.port}{path}"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(10)
+        self.process.stdout.close()
+
+    def saw_close(self, code, text=""):
+        """Waits until the server says that a connection was closed so."""
+        until(lambda: f"closed {code} {text}".rstrip() in self.lines, slack(10), f"close {code} in {self.lines}")
+
+    def end(self):
+        self.kill()
+        self.directory.cleanup()
+
+
+def take_steps(client, url, *steps, options=(), peer=None):
+    """Runs the C client, which must take all the steps; kills the peer, and starts it anew, when it asks for that."""
+    process = subprocess.Popen(
+        [client, *options, url, *steps],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**SANITIZER_OPTIONS, **os.environ},
+    )
+    watchdog = threading.Timer(slack(120), process.kill)
+    watchdog.start()
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line == "kill\n":
+            peer.kill()
+            peer.start()
+    process.wait()
+    process.stdout.close()
+    watchdog.cancel()
+    assert process.returncode == 0, f"{url} {steps}: status {process.returncode}: {''.join(said)}"
+    assert not REPORT.search("".join(said)), "".join(said)
