@@ -1,5 +1,7 @@
 #include "app/text.h"
 
+#include "app/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -77,31 +79,10 @@ void text_put_quoted(struct text *text, struct swale_span bytes)
     text_put(text, kept.size < bytes.size ? "\"..." : "\"");
 }
 
-/* Decodes the character at the beginning (RFC 3629) and returns its length, or 0 when there is none. */
-static size_t decode(struct swale_span bytes, uint32_t *character)
-{
-    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    unsigned char lead = (unsigned char)bytes.data[0];
-    size_t length = lead < 0x80 ? 1 : lead >= 0xf0 && lead < 0xf8 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
-    if (length == 0 || length > bytes.size || lead >= 0xf8)
-        return 0;
-    uint32_t value = length == 1 ? lead : lead & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        unsigned char byte = (unsigned char)bytes.data[i];
-        if ((byte & 0xc0) != 0x80)
-            return 0;
-        value = value << 6 | (byte & 0x3fu);
-    }
-    if (value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
-        return 0;
-    *character = value;
-    return length;
-}
-
 static size_t put_json_character(struct text *text, struct swale_span bytes)
 {
     uint32_t character;
-    size_t length = decode(bytes, &character);
+    size_t length = utf8_decode(bytes, &character);
     if (length == 0) {
         text_put(text, "\\ufffd");
         return 1;

@@ -47,7 +47,7 @@ for source in sorted((ROOT / "src/app").glob("*/*_options.c")):
     command = source.parent.name
     options = set(re.findall(r'^    \{ "([a-z-]+)",', source.read_text(), re.M))
     manual = ROOT / f"docs/man/swale-{command}.1"
-    described = set(re.findall(r"^\.It Fl (?:[a-zA-Z] .* , )?-([a-z-]+)", manual.read_text(), re.M))
+    described = set(re.findall(r"^\.It (?:Fl \w , )?Fl -([a-z-]+)", manual.read_text(), re.M))
     for name in options ^ described:
         complain(manual, f"--{name} is {'not described' if name in options else 'no option'}")
     for page in PAGES:
