@@ -103,15 +103,15 @@ static unsigned find(const struct swale__jar *jar, const struct swale__cookie *l
     return i;
 }
 
-/* May not be overlaid: a Secure cookie of this name and host that the new one's path would reach, when the new one
- * comes without TLS ("leave secure cookies alone", RFC 6265bis section 5.7). */
+/* Would it stand in the way of a Secure cookie of this name, for it lies at or below its path, while it comes without
+ * TLS ("leave secure cookies alone", RFC 6265bis section 5.7)? */
 static bool overlays_secure(const struct swale__jar *jar, const struct swale__cookie *new,
                             const struct swale_url *url)
 {
     for (unsigned i = 0; i < jar->count && !url->secure; i++) {
         const struct cookie *old = jar->cookies[i];
         if (old->secure && swale_span_equal(old->name, new->name) && of_host(old, url) &&
-            swale__cookie_path_matches(old->path, new->path))
+            swale__cookie_path_matches(new->path, old->path))
             return true;
     }
     return false;
