@@ -159,8 +159,8 @@ struct swale_client_handler {
 
 /* When to come back. Zeroed: the defaults. The delay before try n + 1 is random, evenly, between 0 and the smaller
  * of first_ms * 2^(n-1) and max_ms ("full jitter"); a Retry-After of the server's is waited for first, up to
- * max_retry_after_ms. The last try before max_gap_ms is made when that has passed, unless the server asked for
- * longer.
+ * max_retry_after_ms, and what is random behind it has at least that width, up to max_ms. The last try before
+ * max_gap_ms is made when that has passed, unless the server asked for longer.
  *
  * By default a client does not come back after
  *   - swale_client_close, or a failure of the caller's own making (a URL, options)

@@ -62,14 +62,19 @@ uint32_t swale__retry_cap(const struct swale_reconnect *policy, uint32_t failure
     return cap < policy->max_ms ? (uint32_t)cap : policy->max_ms;
 }
 
-/* Evenly between 0 and the cap, both included: of 2^64 values at most 2^32 stand for one millisecond more. */
-static uint64_t jitter(const struct swale_reconnect *policy, uint32_t failures, uint64_t random)
+/* Evenly between 0 and the cap, both included: of 2^64 values at most 2^32 stand for one millisecond more.
+ *
+ * The part that the server asked for is the same for all whom it told, so that the random part stands behind it, and
+ * is as wide: a crowd that was sent away for ten seconds after its first failure would come back within one
+ * otherwise. */
+static uint64_t jitter(const struct swale_reconnect *policy, uint32_t failures, uint64_t asked, uint64_t random)
 {
-    return random % ((uint64_t)swale__retry_cap(policy, failures) + 1);
+    uint64_t cap = swale__retry_cap(policy, failures);
+    uint64_t width = asked < policy->max_ms ? asked : policy->max_ms;
+    return random % ((cap > width ? cap : width) + 1);
 }
 
-/* The part that the server asked for is the same for all whom it told, so that the random part stands behind it. The
- * last try is made when the gap has become as long as it may. */
+/* The last try is made when the gap has become as long as it may. */
 int64_t swale__retry_delay(const struct swale_reconnect *policy, const struct swale_client_retry *retry,
                            uint64_t gap_ms, uint64_t random)
 {
@@ -82,6 +87,6 @@ int64_t swale__retry_delay(const struct swale_reconnect *policy, const struct sw
         asked = policy->max_retry_after_ms;
     if (asked > left)
         return SWALE_CLIENT_STOP;
-    uint64_t delay = asked + jitter(policy, retry->failures, random);
+    uint64_t delay = asked + jitter(policy, retry->failures, asked, random);
     return (int64_t)(delay < left ? delay : left);
 }
