@@ -1,0 +1,112 @@
+/* faults_test.c - minutes of virtual time in which everything goes wrong that can go wrong between a thousand clients
+ * and their server, from a seed; after which all is well, and the books (crowd.h) agree. */
+#include "test.h"
+
+#include "bed.h"
+
+#include <stdlib.h>
+
+static struct bed *begin(uint64_t seed)
+{
+    struct bed *bed = calloc(1, sizeof *bed);
+    assert_non_null(bed);
+    bed->crowd.talking = true;
+    bed->crowd.every_ms = 1500;
+    bed_begin(bed, seed);
+    assert_true(bed_until(bed, bed_all_open, 1000));
+    return bed;
+}
+
+/* ---- Faults of the whole -------------------------------------------------------------------------------- */
+
+/* Killed: everything is cut, and nobody listens for a while. */
+static void kill_server(struct bed *bed, uint64_t ms)
+{
+    relay_unlisten(&bed->relay);
+    relay_harm(&bed->relay, FAULT_RESET, 1000);
+    test_loop_advance(&bed->loop, ms);
+    relay_listen(&bed->relay, bed->address);
+}
+
+static void refuse(struct bed *bed, uint64_t ms)
+{
+    bed->relay.refusing = true;
+    relay_harm(&bed->relay, FAULT_RESET, 1000);
+    test_loop_advance(&bed->loop, ms);
+    bed->relay.refusing = false;
+}
+
+static void stall(struct bed *bed, uint64_t ms)
+{
+    relay_freeze(&bed->relay, true);
+    test_loop_advance(&bed->loop, ms);
+    relay_freeze(&bed->relay, false);
+}
+
+static void overload(struct bed *bed, uint64_t ms)
+{
+    bed->board.unavailable = true;
+    bed->board.retry_after_s = 1 + dice_roll(&bed->relay.dice, 5);
+    relay_harm(&bed->relay, FAULT_RESET, 500);
+    test_loop_advance(&bed->loop, ms);
+    bed->board.unavailable = false;
+}
+
+static void restart(struct bed *bed, uint64_t ms)
+{
+    bed->board.hanging_up = true;
+    test_loop_advance(&bed->loop, ms / 4);
+    bed->board.hanging_up = false;
+}
+
+/* ---- From a seed ----------------------------------------------------------------------------------------- */
+
+static void suffer(struct bed *bed)
+{
+    static void (*const wholes[])(struct bed * bed, uint64_t ms) = { kill_server, refuse, stall, overload, restart };
+    struct dice *dice = &bed->relay.dice;
+    uint64_t ms = 1000 + dice_roll(dice, dice_roll(dice, 4) == 0 ? 45000 : 10000);
+    uint32_t what = dice_roll(dice, 2 * COUNT_OF(wholes));
+    if (what < COUNT_OF(wholes)) {
+        wholes[what](bed, ms);
+        return;
+    }
+    for (int i = 0; i < 5; i++) {
+        relay_harm(&bed->relay, (enum fault)dice_roll(dice, FAULTS), dice_roll(dice, 300));
+        test_loop_advance(&bed->loop, ms / 5);
+    }
+}
+
+static void calm_down(struct bed *bed)
+{
+    relay_harm(&bed->relay, FAULT_HEAL, 1000);
+    bed->crowd.talking = false;
+    assert_true(bed_until(bed, crowd_content, 120000)); /* heartbeat, wait, Retry-After */
+    assert_int_equal(bed->crowd.open, MEMBERS);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct bed *bed = begin(seed);
+        uint64_t until = bed->loop.now_ms + 180000;
+        while (bed->loop.now_ms < until) {
+            suffer(bed);
+            test_loop_advance(&bed->loop, dice_roll(&bed->relay.dice, 8000));
+        }
+        calm_down(bed);
+        bed_close(bed);
+        crowd_judge(&bed->crowd);
+        bed_free(bed);
+        free(bed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_faults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

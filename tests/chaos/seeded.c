@@ -1,0 +1,19 @@
+#include "seeded.h"
+
+#include "dice.h"
+
+#include <openssl/rand.h>
+
+static struct dice dice;
+
+void seeded_begin(uint64_t seed)
+{
+    dice.state = seed;
+}
+
+int RAND_bytes(unsigned char *out, int size)
+{
+    for (int i = 0; i < size; i++)
+        out[i] = (unsigned char)dice_next(&dice);
+    return 1;
+}
