@@ -22,6 +22,7 @@ struct socket_stream {
     };
     uint16_t port;
     uint8_t peer;
+    bool dialling;
 };
 
 _Static_assert(sizeof(struct socket_stream) <= 96, "an idle connection is to be cheap");
@@ -49,9 +50,26 @@ static void received(struct swale__channel *channel, char *data, ptrdiff_t size)
         stream->user->on_fail(stream->context, (int)size);
 }
 
+static bool is_own_peer(int fd)
+{
+    struct swale__address own = { .size = sizeof own.v6 }, peer = { .size = sizeof peer.v6 };
+    struct in6_addr own_ip, peer_ip;
+    uint16_t own_port, peer_port;
+    return getsockname(fd, &own.any, &own.size) == 0 && getpeername(fd, &peer.any, &peer.size) == 0 &&
+           swale__address_ip(&own, &own_ip, &own_port) && swale__address_ip(&peer, &peer_ip, &peer_port) &&
+           own_port == peer_port && memcmp(&own_ip, &peer_ip, sizeof own_ip) == 0;
+}
+
 static void sent(struct swale__channel *channel, ptrdiff_t size)
 {
-    struct swale__stream *stream = &of_channel(channel)->stream;
+    struct socket_stream *self = of_channel(channel);
+    struct swale__stream *stream = &self->stream;
+    /* The port that the kernel chose may be the one that we dial, on this machine, where nobody listens: TCP's
+     * simultaneous open (RFC 9293 section 3.5) then connects the socket with itself, and keeps the port from the
+     * server that we hope will come back. Whoever dials again and again gets there in time. */
+    if (self->dialling && size == 0 && is_own_peer(channel->fd))
+        size = -ECONNREFUSED;
+    self->dialling = false;
     if (size >= 0)
         stream->user->on_written(stream->context, (size_t)size);
     else
@@ -211,8 +229,10 @@ int swale__socket_connect(struct swale__stream **stream, struct swale_loop *loop
         return -errno;
     struct socket_stream *self = make(loop, fd, address);
     int error = self ? set_options(fd, address, options) : -ENOMEM;
-    if (!error)
+    if (!error) {
+        self->dialling = true;
         error = loop->backend->ops->connect(loop->backend, &self->channel, &address->any, address->size);
+    }
     if (error) {
         close(fd);
         swale__free(loop->allocator, self, sizeof *self);

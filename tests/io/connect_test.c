@@ -254,6 +254,28 @@ static void a_local_address(void **state)
     close(listener);
 }
 
+/* Simultaneous open: nobody listens, and yet the kernel connects the socket, with itself. */
+static void a_socket_does_not_connect_with_itself(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = { "127.0.0.1", "[::1]" };
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        uint16_t port;
+        int listener = listen_at(hosts[i], &port);
+        if (listener < 0)
+            continue; /* no IPv6 here */
+        struct swale__address local;
+        char text[80];
+        snprintf(text, sizeof text, "%s:%u", hosts[i], port);
+        assert_int_equal(swale__address_parse(&local, text, true), 0);
+        close(listener);
+        until_over(i ? "::1" : hosts[i], port, (struct swale__connect_options){ .local = &local });
+        assert_int_equal(outcome.error, -ECONNREFUSED);
+        assert_non_null(strstr(outcome.text, ": Connection refused"));
+        assert_non_null(strstr(outcome.notes, "trying "));
+    }
+}
+
 static void the_user_timeout_is_set(void **state)
 {
     (void)state;
@@ -318,13 +340,10 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(numeric_hosts),
-        TEST(a_path),
-        TEST(paths_that_are_none),
-        TEST(a_dead_port),
-        TEST(a_local_address),
-        TEST(the_user_timeout_is_set),
-        TEST(cancelled_at_once_and_under_way),
+        TEST(numeric_hosts),           TEST(a_path),
+        TEST(paths_that_are_none),     TEST(a_dead_port),
+        TEST(a_local_address),         TEST(a_socket_does_not_connect_with_itself),
+        TEST(the_user_timeout_is_set), TEST(cancelled_at_once_and_under_way),
         TEST(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
