@@ -3,6 +3,7 @@
 import asyncio
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import unittest
 import websockets
 
 PROGRAMS, SOURCES = map(pathlib.Path, sys.argv[1:3])
-LIMIT_S = 10
+LIMIT_S = 20
 
 
 class Example:
@@ -29,6 +30,67 @@ class Example:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.communicate()
+
+
+class Feed:
+    """What the ticker follows: numbered messages, from a server that comes and goes at one address."""
+
+    def __init__(self):
+        self.port, self.number, self.followers = 0, 0, set()
+
+    async def open(self):
+        self.server = await websockets.serve(self.follow, "127.0.0.1", self.port)
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.url = f"ws://127.0.0.1:{self.port}/"
+
+    async def follow(self, follower, _path):
+        self.followers.add(follower)
+        try:
+            await follower.wait_closed()
+        finally:
+            self.followers.remove(follower)
+
+    async def publish(self):
+        self.number += 1
+        for follower in self.followers:
+            await follower.send(f"{self.number} EUR/USD 1.0843")
+
+    async def close(self):
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def crash(self):
+        for follower in self.followers:
+            follower.transport.abort()
+        await self.close()
+
+
+class Client:
+    """A running example that connects to `url`. `seen` are its lines so far."""
+
+    def __init__(self, name, url):
+        self.command, self.seen = [PROGRAMS / name, url], []
+
+    async def __aenter__(self):
+        pipe = asyncio.subprocess.PIPE
+        self.process = await asyncio.create_subprocess_exec(*self.command, stdin=pipe, stdout=pipe)
+        return self
+
+    async def __aexit__(self, *_):
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+    async def until(self, pattern):
+        while True:
+            line = (await self.process.stdout.readline()).decode()
+            assert line, self.seen
+            self.seen.append(line.rstrip("\n"))
+            if found := re.search(pattern, line):
+                return found
+
+    def type(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
 
 
 def within_limit(coroutine):
@@ -115,6 +177,93 @@ class Examples(unittest.TestCase):
             its.close()
             within_limit(talk(mine))
             self.assertEqual(process.wait(LIMIT_S), 0)
+
+    def test_ticker_survives_restarts_of_its_server(self):
+        async def watch():
+            feed = Feed()
+            await feed.open()
+            async with Client("ticker", feed.url) as ticker:
+                await ticker.until(r"^\(open\)")
+                await feed.publish()
+                await ticker.until("^1 EUR/USD")
+                await feed.close()
+                await ticker.until("^closed with 1001: ")
+                await ticker.until(r"^\(waiting for \d+ ms\)")
+                await feed.publish()
+                await feed.publish()
+                await ticker.until("refused")
+                await feed.open()
+                await ticker.until(r"^back after \d+ ms and \d+ tries")
+                await feed.publish()
+                await ticker.until("^missed 2: 2 to 3$")
+                await ticker.until("^4 EUR/USD")
+                await feed.crash()
+                await ticker.until("^closed with 1006: ")
+                await feed.open()
+                await ticker.until("^back after ")
+                await feed.publish()
+                await ticker.until("^5 EUR/USD")
+                self.assertEqual(len([line for line in ticker.seen if line.startswith("missed")]), 1)
+                ticker.process.send_signal(signal.SIGINT)
+                await ticker.until("^closed with 1000: ")
+                self.assertEqual(await ticker.process.wait(), 0)
+            await feed.close()
+
+        within_limit(watch())
+
+    def test_ticker_ends_without_a_server(self):
+        async def watch():
+            with socket.socket() as taken:
+                taken.bind(("127.0.0.1", 0))  # and does not listen
+                async with Client("ticker", f"ws://127.0.0.1:{taken.getsockname()[1]}/") as ticker:
+                    await ticker.until(r"^\(waiting")
+                    ticker.process.send_signal(signal.SIGINT)
+                    await ticker.until(r"^\(ended\)")
+                    self.assertEqual(await ticker.process.wait(), 0)
+
+        within_limit(watch())
+
+    def test_client_loses_no_line(self):
+        async def echo(peer, _path):
+            async for message in peer:
+                await peer.send(f"you said {message}")
+
+        async def talk():
+            server = await websockets.serve(echo, "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+            async with Client("client", f"ws://127.0.0.1:{port}/") as client:
+                client.type("hello")
+                await client.until("^you said hello$")
+                server.close()
+                await server.wait_closed()
+                await client.until("refused")
+                client.type("anyone?")
+                await client.until(r"^\(2 waits\)$")
+                server = await websockets.serve(echo, "127.0.0.1", port)
+                await client.until(r"^you said anyone\?$")
+                client.process.stdin.close()
+                await client.until("^\\(")
+                self.assertEqual(await client.process.wait(), 0)
+            server.close()
+            async with Client("client", f"ws://127.0.0.1:{port}/") as client:
+                await client.until("refused")
+                client.type("too late")
+                await client.until(r"^\(1 waits\)$")
+                client.process.stdin.close()
+                await client.until(r"^\(1: refused\)$")
+                self.assertEqual(await client.process.wait(), 0)
+
+        within_limit(talk())
+
+    def test_blocking(self):
+        lines = (SOURCES / "blocking.c").read_text().split("*/\n", 1)[1].splitlines()
+        self.assertLessEqual(len([line for line in lines if line]), 20)
+
+        with Example("echo") as example:
+            self.assertEqual(subprocess.check_output([PROGRAMS / "blocking", example.url], timeout=LIMIT_S), b"hello\n")
+        gone = subprocess.run([PROGRAMS / "blocking", example.url], capture_output=True, text=True, timeout=LIMIT_S)
+        self.assertEqual((gone.returncode, gone.stdout), (1, ""))
+        self.assertRegex(gone.stderr, "^blocking: .*refused")
 
 
 if __name__ == "__main__":
