@@ -394,6 +394,33 @@ static void test_fail_reasons(void **state)
     }
 }
 
+/* What the stream says of TLS comes through unchanged; the system's errors are one reason. */
+static void test_transport_reasons(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        const char *log;
+    } cases[] = {
+        { -ECONNRESET, "open close:reset:1006: " },
+        { -ENOMEM, "open close:reset:1006: " },
+        { SWALE_ERR_TLS, "open close:tls:1006: " },
+        { SWALE_ERR_TLS_TRUNCATED, "open close:tls-truncated:1006: " },
+        { SWALE_ERR_TLS_UNTRUSTED, "open close:tls-untrusted:1006: " },
+        { SWALE_ERR_TLS_PIN, "open close:tls-pin:1006: " },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct harness h;
+        struct harness_options options = raw_client(0);
+        harness_init(&h, &options);
+        struct swale__stream *stream = h.ends[0];
+        stream->user->on_fail(stream->context, cases[i].error);
+        test_loop_settle(&h.loop);
+        assert_string_equal(h.server.log, cases[i].log);
+        harness_done(&h);
+    }
+}
+
 /* A fault of the peer's while it should have been closing is the better reason. */
 static void test_fault_while_closing(void **state)
 {
@@ -634,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_protocol_errors),
         cmocka_unit_test(test_fault_with_a_full_queue),
         cmocka_unit_test(test_fail_reasons),
+        cmocka_unit_test(test_transport_reasons),
         cmocka_unit_test(test_fault_while_closing),
         cmocka_unit_test(test_end_of_stream),
         cmocka_unit_test(test_end_without_an_answer_to_close),
