@@ -113,15 +113,20 @@ static void run_race(struct swale__connecting *connecting)
 
 /* ---- Resolving --------------------------------------------------------------------------------------- */
 
+static void failed_to_resolve(struct swale__connecting *connecting, int error, const char *why)
+{
+    char text[TEXT_MAX];
+    snprintf(text, sizeof text, "resolve %s: %s", connecting->options.host.data, why);
+    failed(connecting, error, true, text);
+}
+
 /* Both answers are there, and neither has an address. A real failure says more than that there is none of a kind, and
  * the A answer more than the AAAA answer. */
-static void fail_to_resolve(struct swale__connecting *connecting)
+static void conclude(struct swale__connecting *connecting)
 {
     const struct query *v6 = &connecting->queries[V6], *v4 = &connecting->queries[V4];
     const struct query *telling = v4->error && (!v4->no_data || !v6->error || v6->no_data) ? v4 : v6;
-    char text[TEXT_MAX];
-    snprintf(text, sizeof text, "resolve %s: %s", connecting->options.host.data, telling->why);
-    failed(connecting, telling->error, true, text);
+    failed_to_resolve(connecting, telling->error, telling->why);
 }
 
 static void on_impatience(struct swale_timer *timer)
@@ -143,7 +148,7 @@ static void on_answer(void *context, const struct swale__answer *answer)
         swale__race_add(&connecting->race, &answer->addresses[i]);
     bool last = !connecting->queries[V6].lookup && !connecting->queries[V4].lookup;
     if (last && connecting->race.count == 0)
-        fail_to_resolve(connecting);
+        conclude(connecting);
     else if (connecting->racing || last || (query == &connecting->queries[V6] && answer->count > 0))
         run_race(connecting);
     else if (answer->count > 0)
@@ -173,7 +178,7 @@ static void resolve(struct swale__connecting *connecting)
     if (!error)
         error = ask(connecting, V4);
     if (error)
-        failed(connecting, error, true, swale_strerror(error));
+        failed_to_resolve(connecting, error, swale_strerror(error));
 }
 
 /* ---- Beginning --------------------------------------------------------------------------------------- */

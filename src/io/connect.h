@@ -1,7 +1,6 @@
 /* connect.h - from a host name to a connected stream: the name is resolved, the addresses are raced (RFC 8305).
  *
- *     host --c-ares--> AAAA, A --interleaved--> connect, 250 ms later the next one ... --the first to connect-->
- * stream
+ *     host --c-ares--> AAAA, A --in turns--> connect; 250 ms later the next one ... --the first--> stream
  *
  * Numeric hosts, and sockets of the file system, need no resolver.
  */
@@ -40,7 +39,8 @@ struct swale__connect_options {
      * and has no user: set one before returning. `text` is a line for people; valid during the call. */
     void (*on_connected)(void *context, struct swale__stream *stream);
     void (*on_failed)(void *context, int error, bool resolving, const char *text);
-    /* Progress, a line each; may be NULL. Must not cancel. */
+    /* Progress, a line each: "trying 127.0.0.1:80", and failures other than the last; may be NULL. Must not cancel.
+     */
     void (*on_note)(void *context, const char *text);
     /* Names are known, trying begins. May be NULL. Must not cancel. */
     void (*on_resolved)(void *context);

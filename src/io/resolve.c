@@ -18,8 +18,8 @@
 
 enum {
     /* A lost packet must not cost half of a handshake's deadline, as c-ares's own 5 s would; doubled for each try. */
-    TIMEOUT_MS = 2000,
-    TRIES = 3,
+    TIMEOUT_MS = 1000,
+    TRIES = 4,
     NAME_MAX_SIZE = 253 /* RFC 1035 section 2.3.4, as text and without the final dot */
 };
 

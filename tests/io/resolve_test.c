@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct test_loop loop;
 static struct dns_server dns;
@@ -109,8 +110,8 @@ static void failures(void **state)
     } cases[] = {
         { DNS_NXDOMAIN, 1, false, "Domain name not found" },
         { DNS_OK, 1, true, "DNS server returned answer with no data" },
-        { DNS_SERVFAIL, 3, false, "Could not contact DNS servers" }, /* none that was of use, c-ares means */
-        { DNS_REFUSED, 3, false, "Could not contact DNS servers" },
+        { DNS_SERVFAIL, 4, false, "Could not contact DNS servers" }, /* none that was of use, c-ares means */
+        { DNS_REFUSED, 4, false, "Could not contact DNS servers" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct seeker a;
@@ -248,6 +249,28 @@ static void labels_that_are_none(void **state)
         assert_int_equal(a.error, SWALE_ERR_RESOLVE);
         assert_string_equal(a.text, "Misformatted domain name");
     }
+}
+
+static uint64_t real_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* c-ares goes by the real clock, and so must the loop here: it is the loop's timer that makes c-ares look at its own.
+ */
+static void a_lost_question_is_asked_again(void **state)
+{
+    (void)state;
+    struct seeker a;
+    uint64_t apart = loop.now_ms - real_ms();
+    look_up(&a, "host.example.", DNS_A);
+    dns_wait(&dns, "host.example", DNS_A);
+    TEST_LOOP_UNTIL(&loop, (loop.now_ms = real_ms() + apart, dns.count == 2));
+    dns_answer(&dns, dns_wait(&dns, "host.example", DNS_A), DNS_OK, "127.0.0.1");
+    until_told(&a);
+    assert_string_equal(a.addresses, "127.0.0.1:80 ");
 }
 
 /* Nothing is kept between bursts: not the sockets, and so not their port. */
@@ -486,6 +509,7 @@ int main(void)
         TEST(localhost_asks_nobody),
         TEST(names_of_the_hosts_file),
         TEST(labels_that_are_none),
+        TEST(a_lost_question_is_asked_again),
         TEST(bursts_leave_nothing_behind),
         TEST(many_at_a_time),
         TEST(cancelled_at_every_stage),
