@@ -224,6 +224,7 @@ static void release(struct swale_client *client)
     swale__free(client->allocator, client, sizeof *client);
 }
 
+/* At the end of a turn. */
 static void run_release(struct swale__work *work)
 {
     release(SWALE__LIST_OWNER(work, struct swale_client, work));
@@ -272,7 +273,8 @@ int swale_client_new(struct swale_client **client, struct swale_loop *loop,
     return 0;
 }
 
-/* Within a turn the memory has to last until its end: there may be callbacks of this client's above. */
+/* Within a turn the memory has to last until its end: there may be callbacks of this client's above. Outside of any
+ * there is none but on_trace. */
 void swale_client_free(struct swale_client *client)
 {
     if (!client || client->freed)
@@ -281,7 +283,7 @@ void swale_client_free(struct swale_client *client)
     swale__client_unlink(client);
     swale_timer_stop(client->loop, &client->retry);
     swale__loop_forget(client->loop, &client->work);
-    if (!swale__loop_here(client->loop)) {
+    if (!swale__loop_here(client->loop) && !client->tracing) {
         release(client);
         return;
     }

@@ -1,7 +1,8 @@
 /* commons.c - what all clients of one loop share.
  *
- * It goes with its last client, unless connections are still ending in peace: then it stays behind as one of the
- * loop's leftovers until the last of them is gone, or the loop is. A client that comes meanwhile takes it up again.
+ * It goes with its last client. Within a turn it cannot go, and there may be connections that are still ending in
+ * peace: then it stays behind, as one of the loop's leftovers, until the last of them is gone or the loop is. A
+ * client that comes meanwhile takes it up again.
  */
 #include "client/state.h"
 
@@ -82,7 +83,6 @@ static size_t count_conns(const struct swale__commons *commons)
 static void free_commons(struct swale__commons *commons)
 {
     const struct swale_allocator *allocator = commons->allocator;
-    swale__loop_forget(commons->loop, &commons->work);
     swale__loop_take_back(commons->loop, &commons->leftover);
     while (commons->groups) {
         struct group *group = commons->groups;
@@ -97,6 +97,7 @@ static void free_commons(struct swale__commons *commons)
         swale__free(allocator, resolver, sizeof *resolver + resolver->size);
     }
     swale_tls_unref(commons->trust);
+    swale__loop_forget(commons->loop, &commons->work); /* the last connection may have asked for it */
     *swale__loop_slot(commons->loop) = NULL;
     swale__free(allocator, commons, sizeof *commons);
 }
@@ -154,7 +155,7 @@ void swale__commons_release(struct swale__commons *commons)
 {
     if (--commons->clients > 0)
         return;
-    if (count_conns(commons) == 0 && !swale__loop_here(commons->loop)) {
+    if (!swale__loop_here(commons->loop)) {
         free_commons(commons);
         return;
     }

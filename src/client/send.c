@@ -98,9 +98,10 @@ struct place {
  * dead behind that. */
 static int give(struct swale_client *client, enum swale_kind kind, struct swale_span data, struct place *place)
 {
-    place->begin = swale__conn_position(client->conn);
-    int result = swale_conn_send(client->conn, kind, data.data, data.size);
-    place->end = swale__conn_position(client->conn);
+    struct swale_conn *conn = client->conn; /* on_trace may free the client meanwhile; the memory lasts */
+    place->begin = swale__conn_position(conn);
+    int result = swale_conn_send(conn, kind, data.data, data.size);
+    place->end = swale__conn_position(conn);
     return result;
 }
 
@@ -123,6 +124,8 @@ void swale__client_feed(struct swale_client *client)
             swale__outbox_give(&client->box, place.begin, place.end);
         }
     }
+    if (client->freed)
+        return;
     if (result == -ENOMEM) /* nothing would try again; a new connection does, with a fresh turn of backoff */
         swale_conn_fail(client->conn, SWALE_ERR_NO_MEMORY);
     if (client->close_waits && !client->box.waiting) {
