@@ -44,7 +44,7 @@ static void report(const struct tap *tap, const struct reader *reader)
         .kind = reader == &tap->in ? SWALE_TRACE_FRAME_IN : SWALE_TRACE_FRAME_OUT,
         .length = reader->left,
         .opcode = first & SWALE__OPCODE,
-        .rsv = (first & SWALE__RSV) >> 4,
+        .rsv = (uint8_t)((first & SWALE__RSV) >> 4),
         .fin = first & SWALE__FIN,
         .masked = reader->header[1] & SWALE__MASK,
     };
