@@ -68,21 +68,21 @@ class Gone(Exception):
 
 
 class Frame:
-    def __init__(self, opcode, fin, rsv, payload):
-        self.opcode, self.fin, self.rsv, self.payload = opcode, fin, rsv, payload
+    def __init__(self, opcode, fin, rsv, payload, mask=None):
+        self.opcode, self.fin, self.rsv, self.payload, self.mask = opcode, fin, rsv, payload, mask
 
     def __repr__(self):
         return f"<{self.opcode} fin={self.fin} rsv={self.rsv} {self.payload[:40]!r}>"
 
 
-class Peer:
-    """A connection. Every wait has an end: reading fails with TimeoutError when nothing comes."""
+class Wire:
+    """A connection, whichever end of it. Every wait has an end: reading fails with TimeoutError when nothing comes."""
 
-    def __init__(self, port, tls=None, patience=5.0):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
+    MASK = b"\x12\x34\x56\x78"  # of what it sends; None when it is a server's
+
+    def __init__(self, connected, patience):
+        self.socket = connected
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.patience = patience
         self.buffer = b""
 
@@ -99,7 +99,7 @@ class Peer:
             raise Gone from error
 
     def try_send(self, *pieces):
-        """For what the server may refuse to read to the end."""
+        """For what the other side may refuse to read to the end."""
         try:
             self.send(*pieces)
             return True
@@ -132,7 +132,7 @@ class Peer:
         return taken
 
     def until_end(self, seconds=None):
-        """Reads on until the server closes, and returns the first 64 KiB of that. TimeoutError when it does not."""
+        """Reads on until the other side closes, and returns the first 64 KiB of that. TimeoutError when it does not."""
         end = time.monotonic() + (seconds or self.patience)
         rest = b""
         try:
@@ -142,6 +142,45 @@ class Peer:
                 self._more(end - time.monotonic())
         except Gone:
             return rest
+
+    def next(self):
+        """The next frame."""
+        first, second = self.take(2)
+        assert (second & 0x80 == 0) == (self.MASK is not None), "a server masks, or a client does not"
+        length = second & 0x7F
+        if length == 126:
+            length = struct.unpack(">H", self.take(2))[0]
+        elif length == 127:
+            length = struct.unpack(">Q", self.take(8))[0]
+        mask = self.take(4) if second & 0x80 else None
+        payload = self.take(length)
+        return Frame(first & 15, first & 0x80 != 0, first >> 4 & 7, masked(payload, mask) if mask else payload, mask)
+
+    def ended(self, answer=True):
+        """How the other side ends the connection: the code of its close frame (1005 for an empty one), or 0 when it drops
+        the connection without. What else it sends before is kept in `passed`."""
+        self.passed = []
+        code = 0
+        try:
+            while True:
+                got = self.next()
+                if got.opcode == CLOSE:
+                    code = close_code(got)
+                    if answer:
+                        self.try_send(frame(CLOSE, got.payload, mask=self.MASK))
+                    self.until_end()
+                    return code
+                self.passed.append(got)
+        except Gone:
+            return code
+
+
+class Peer(Wire):
+    """A client."""
+
+    def __init__(self, port, tls=None, patience=5.0):
+        connected = socket.create_connection(("127.0.0.1", port), timeout=patience)
+        super().__init__(tls.wrap_socket(connected, server_hostname="localhost") if tls else connected, patience)
 
     # ---- HTTP
 
@@ -179,17 +218,6 @@ class Peer:
         assert status == 101, f"upgrade: {status}"
         return self
 
-    def next(self):
-        """The next frame."""
-        first, second = self.take(2)
-        assert second & 0x80 == 0, "the server masks"
-        length = second & 0x7F
-        if length == 126:
-            length = struct.unpack(">H", self.take(2))[0]
-        elif length == 127:
-            length = struct.unpack(">Q", self.take(8))[0]
-        return Frame(first & 15, first & 0x80 != 0, first >> 4 & 7, self.take(length))
-
     def message(self):
         """The payload of the next message; pings are answered on the way."""
         payload = b""
@@ -208,24 +236,6 @@ class Peer:
         self.send(frame(opcode, payload))
         got = self.message()
         assert got == payload, f"echo of {payload[:40]!r} ({len(payload)}): {got[:40]!r} ({len(got)})"
-
-    def ended(self, answer=True):
-        """How the server ends the connection: the code of its close frame (1005 for an empty one), or 0 when it drops
-        the connection without. What else it sends before is kept in `passed`."""
-        self.passed = []
-        code = 0
-        try:
-            while True:
-                got = self.next()
-                if got.opcode == CLOSE:
-                    code = close_code(got)
-                    if answer:
-                        self.try_send(frame(CLOSE, got.payload))
-                    self.until_end()
-                    return code
-                self.passed.append(got)
-        except Gone:
-            return code
 
 
 def close_code(got):
