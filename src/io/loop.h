@@ -44,7 +44,7 @@ struct swale_loop {
     char *receive_buffer; /* receive_size bytes, with SWALE__HEADROOM before them */
     size_t receive_size;
     char *scratch;
-    char *plaintext; /* NULL until it is asked for; SWALE__HEADROOM before it, too */
+    char *plaintext[SWALE__TLS_LEVELS]; /* NULL until asked for; SWALE__HEADROOM before each, too */
 
     struct {
         _Atomic uint64_t turns, events, busy_us, lag_max_us, lag_last_us;

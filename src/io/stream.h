@@ -182,8 +182,8 @@ struct swale__pair_options {
 };
 int swale__pair(struct swale__stream *ends[2], struct swale_loop *loop, const struct swale__pair_options *options);
 
-/* TLS on top of any stream (the one that swale__stream_open uses for sockets). Takes the lower stream over,
- * also on failure. */
+/* TLS on top of any stream (the one that swale__stream_open uses for sockets), TLS included, but not of TLS within
+ * TLS. Takes the lower stream over, also on failure. */
 int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, struct swale_tls *context,
                     enum swale__side side, const char *server_name);
 

@@ -162,6 +162,7 @@ struct swale__tls_identity;
 struct swale__tls_stream {
     struct swale__stream base;
     struct swale__stream *lower;
+    unsigned level; /* 1 when the lower stream is TLS, too */
     struct swale_tls *tls;
     struct swale__tls_generation *generation;
     SSL *ssl;

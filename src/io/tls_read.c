@@ -150,7 +150,7 @@ static void read_on(struct swale__tls_stream *tls)
 {
     bool more = true;
     while (more && swale__tls_may_read(tls)) {
-        char *plaintext = swale__loop_plaintext(tls->base.loop);
+        char *plaintext = swale__loop_plaintext(tls->base.loop, tls->level);
         if (!plaintext) {
             swale__tls_fail(tls, -ENOMEM, NULL);
             return;

@@ -345,7 +345,8 @@ static int set_up(struct swale__tls_stream *tls, enum swale__side side, const ch
 int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, struct swale_tls *context,
                     enum swale__side side, const char *server_name)
 {
-    bool fits = context->settings.server == (side == SWALE__ACCEPTED);
+    unsigned level = lower->ops == &tls_ops ? ((struct swale__tls_stream *)lower)->level + 1 : 0;
+    bool fits = context->settings.server == (side == SWALE__ACCEPTED) && level < SWALE__TLS_LEVELS;
     struct swale__tls_stream *tls = NULL;
     if (fits)
         tls = swale__alloc_zeroed(swale__loop_allocator(lower->loop), sizeof *tls);
@@ -355,6 +356,7 @@ int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, 
     }
     tls->base = (struct swale__stream){ .ops = &tls_ops, .loop = lower->loop };
     tls->lower = lower;
+    tls->level = level;
     tls->tls = swale_tls_ref(context);
     tls->generation = swale__tls_generation_now(context);
     tls->later.run = run_later;

@@ -129,13 +129,13 @@ char *swale__loop_scratch(struct swale_loop *loop)
     return loop->scratch;
 }
 
-char *swale__loop_plaintext(struct swale_loop *loop)
+char *swale__loop_plaintext(struct swale_loop *loop, unsigned level)
 {
-    if (!loop->plaintext) {
+    if (!loop->plaintext[level]) {
         char *memory = swale__alloc(loop->allocator, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
-        loop->plaintext = memory ? memory + SWALE__HEADROOM : NULL;
+        loop->plaintext[level] = memory ? memory + SWALE__HEADROOM : NULL;
     }
-    return loop->plaintext;
+    return loop->plaintext[level];
 }
 
 void swale__turn_free(struct swale_loop *loop)
@@ -145,6 +145,8 @@ void swale__turn_free(struct swale_loop *loop)
     run_all(&loop->end);
     while (loop->free_chunks)
         swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);
-    if (loop->plaintext)
-        swale__free(loop->allocator, loop->plaintext - SWALE__HEADROOM, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
+    for (int level = 0; level < SWALE__TLS_LEVELS; level++)
+        if (loop->plaintext[level])
+            swale__free(loop->allocator, loop->plaintext[level] - SWALE__HEADROOM,
+                        SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
 }

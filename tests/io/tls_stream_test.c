@@ -8,12 +8,12 @@
 
 /* ---- Echo ------------------------------------------------------------------------------------------- */
 
-static void expect_echo(struct bed *bed, size_t size, size_t piece)
+/* Once connected. */
+static void expect_exchange(struct bed *bed, size_t size, size_t piece)
 {
     char *data = malloc(size);
     assert_non_null(data);
     bed_pattern(data, size, (unsigned)size);
-    assert_int_equal(bed_connect(bed), 0);
     bed->client.piece = piece;
     bed->server.piece = piece;
     party_send(&bed->client, data, size);
@@ -28,6 +28,12 @@ static void expect_echo(struct bed *bed, size_t size, size_t piece)
     assert_memory_equal(bed->client.got, data, size);
     bed_disconnect(bed);
     free(data);
+}
+
+static void expect_echo(struct bed *bed, size_t size, size_t piece)
+{
+    assert_int_equal(bed_connect(bed), 0);
+    expect_exchange(bed, size, piece);
 }
 
 static void test_echo(void **state)
@@ -60,6 +66,45 @@ static void test_echo_at_splits(void **state)
                                                       .in_flight = in_flight };
             expect_echo(bed, cases[i].size, 0);
         }
+}
+
+static void wrap_again(struct bed *bed, struct party *party)
+{
+    struct swale__stream *stream;
+    bool server = party == &bed->server;
+    assert_int_equal(swale__tls_wrap(&stream, party->stream, server ? bed->server_tls : bed->client_tls,
+                                     server ? SWALE__ACCEPTED : SWALE__DIALLED, server ? NULL : "localhost"),
+                     0);
+    party_begin(party, stream);
+}
+
+/* A server behind an https proxy. The inner stream once decrypted into the buffer that held its own input. */
+static void test_tls_within_tls(void **state)
+{
+    struct bed *bed = *state;
+    static const size_t sizes[] = { 1, 16384, 65536, 300000 };
+    bed_contexts(bed, NULL, NULL);
+    for (size_t i = 0; i < COUNT_OF(sizes) * 4; i++) {
+        bed->pair = (struct swale__pair_options){ .in_flight = i & 1, .chunk = i & 2 ? 1000 : 0 };
+        assert_int_equal(bed_connect(bed), 0);
+        wrap_again(bed, &bed->server);
+        wrap_again(bed, &bed->client);
+        expect_exchange(bed, sizes[i / 4], 0);
+    }
+}
+
+static void test_but_not_within_that(void **state)
+{
+    struct bed *bed = *state;
+    bed_contexts(bed, NULL, NULL);
+    assert_int_equal(bed_connect(bed), 0);
+    wrap_again(bed, &bed->client);
+    struct swale__stream *stream = NULL;
+    assert_int_equal(swale__tls_wrap(&stream, bed->client.stream, bed->client_tls, SWALE__DIALLED, "localhost"),
+                     SWALE_ERR_INVALID);
+    assert_null(stream);
+    bed->client.closed = true; /* by the call */
+    bed_disconnect(bed);
 }
 
 /* Small parts are brought together in records, whatever their sizes. */
@@ -454,6 +499,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BED_TEST(test_echo),
         BED_TEST(test_echo_at_splits),
+        BED_TEST(test_tls_within_tls),
+        BED_TEST(test_but_not_within_that),
         BED_TEST(test_gather),
         BED_TEST(test_small_parts_share_a_record),
         BED_TEST(test_both_ways_at_once),
