@@ -18,7 +18,8 @@ static struct test_loop loop;
 static struct dns_server dns;
 static struct swale__resolver *resolver;
 static uint16_t port; /* of all addresses; nobody listens at those that no test has opened */
-static int held;      /* keeps the port ours */
+static int held;      /* keeps the port ours, at every address */
+static bool has_ipv6;
 static unsigned descriptors;
 
 /* What came of a connect. */
@@ -130,13 +131,22 @@ static void answer_first(int type, const char *addresses)
 
 /* ---- Places to connect to ----------------------------------------------------------------------------- */
 
+/* With SO_REUSEADDR here and there, a test may bind what is bound here; nobody else is given it. */
+static int new_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd >= 0)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    return fd;
+}
+
 static int socket_at(const char *host)
 {
     struct swale__address address;
     char text[80];
     snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
     assert_int_equal(swale__address_parse(&address, text, true), 0);
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = new_socket(address.any.sa_family);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, &address.any, address.size), 0);
     return fd;
@@ -186,6 +196,30 @@ static unsigned count_descriptors(void)
     return count;
 }
 
+static void hold_port(void)
+{
+    struct swale__address address = { .v6 = { .sin6_family = AF_INET6 }, .size = sizeof address.v6 };
+    struct in6_addr ip;
+    int off = 0;
+    held = new_socket(AF_INET6);
+    has_ipv6 = held >= 0 && setsockopt(held, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 &&
+               bind(held, &address.any, address.size) == 0;
+    if (!has_ipv6) {
+        close(held);
+        address = (struct swale__address){ .v4 = { .sin_family = AF_INET }, .size = sizeof address.v4 };
+        held = new_socket(AF_INET);
+        assert_int_equal(bind(held, &address.any, address.size), 0);
+    }
+    assert_int_equal(getsockname(held, &address.any, &address.size), 0);
+    assert_true(swale__address_ip(&address, &ip, &port));
+}
+
+static void needs_ipv6(void)
+{
+    if (!has_ipv6)
+        skip();
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -193,12 +227,7 @@ static int set_up(void **state)
     test_loop_init(&loop);
     dns_begin(&dns, &loop);
     assert_int_equal(swale__resolver_new(&resolver, loop.loop, dns.address), 0);
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f0000fe) };
-    socklen_t size = sizeof address;
-    held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(held, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(held, (struct sockaddr *)&address, &size), 0);
-    port = ntohs(address.sin_port);
+    hold_port();
     return 0;
 }
 
@@ -220,6 +249,7 @@ static int tear_down(void **state)
 static void ipv6_goes_first(void **state)
 {
     (void)state;
+    needs_ipv6();
     int listener = listen_at("127.0.0.1");
     struct outcome outcome;
     begin(&outcome, "host.example.", NULL);
@@ -238,6 +268,7 @@ static void ipv6_goes_first(void **state)
 static void an_a_answer_waits_for_its_aaaa(void **state)
 {
     (void)state;
+    needs_ipv6();
     int v4 = listen_at("127.0.0.1"), v6 = listen_at("::1");
     struct outcome outcome;
     for (int late = 0; late < 2; late++) {
@@ -282,6 +313,7 @@ static void an_a_answer_does_not_wait_for_nothing(void **state)
 static void an_aaaa_answer_waits_for_nobody(void **state)
 {
     (void)state;
+    needs_ipv6();
     int listener = listen_at("::1");
     struct outcome outcome;
     begin(&outcome, "host.example.", NULL);
@@ -359,6 +391,7 @@ static void one_after_another_without_an_answer(void **state)
 static void a_slow_address_wins_in_the_end(void **state)
 {
     (void)state;
+    needs_ipv6();
     struct stalled other;
     struct outcome outcome;
     stall(&other, "127.0.0.3");
@@ -416,6 +449,7 @@ static void a_failure_beside_a_silence(void **state)
 static void families_take_turns(void **state)
 {
     (void)state;
+    needs_ipv6();
     struct outcome outcome;
     begin(&outcome, "host.example.", NULL);
     answer_first(DNS_A, "127.0.0.2 127.0.0.3 127.0.0.4");
@@ -442,6 +476,7 @@ static void families_take_turns(void **state)
 static void failures_before_the_last_answer(void **state)
 {
     (void)state;
+    needs_ipv6();
     int listener = listen_at("127.0.0.1");
     for (int good = 0; good < 2; good++) {
         struct outcome outcome;
