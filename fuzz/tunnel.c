@@ -88,7 +88,8 @@ static void on_failed(void *context, int error, const char *text, const struct s
     for (; *text; text++)
         require(*text >= 0x20 && *text < 0x7f);
     require(!response || !(world->options & SOCKS));
-    require(!response || (response->status >= 300 && (response->status == 407) == (error == SWALE_ERR_PROXY_LOGIN)));
+    require(!response || (response->status >= 300 &&
+                          (response->status == 407 || response->status == 401) == (error == SWALE_ERR_PROXY_LOGIN)));
 }
 
 static void on_trace(void *context, enum swale_trace_kind kind, struct swale_span text)

@@ -74,10 +74,11 @@ static int refuse(struct swale__tunnel *tunnel)
 {
     int status = tunnel->response.status;
     tunnel->answered = true;
-    if (status != 407)
+    /* 401 would be a server's word, and no server has been reached yet: tinyproxy answers so to wrong credentials. */
+    if (status != 407 && status != 401)
         return swale__tunnel_fault(tunnel, SWALE_ERR_PROXY_REFUSED, "the proxy answers %d %s", status,
                                    swale_status_text(status));
-    return swale__tunnel_fault(tunnel, SWALE_ERR_PROXY_LOGIN, "the proxy answers 407: it %s",
+    return swale__tunnel_fault(tunnel, SWALE_ERR_PROXY_LOGIN, "the proxy answers %d: it %s", status,
                                tunnel->login ? "does not take these credentials" : "asks for credentials");
 }
 

@@ -1,0 +1,308 @@
+"""client_proxy_test.py CLIENT - the client library through proxies that we did not write: forward ones, which it asks for a
+tunnel (tinyproxy, squid, microsocks, dante), and reverse ones, which stand before the server (nginx, haproxy)."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+from peers import Peer, take_steps  # noqa: E402
+from program import Certificate, slack, until  # noqa: E402
+
+STEPS = ("open", "say:hello", "text:65537", "binary:1048576", "burst:200", "parts:70000", "fragments", "ping", "pinged")
+CLOSING = ("close:4000:bye", "end")
+
+
+def free_port():
+    """A port that the kernel has chosen, and that nobody has now. The proxies cannot say which one they were given."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Proxy:
+    """A proxy, which `command` makes of its port and its directory. It can be killed and started again."""
+
+    def __init__(self, command):
+        self.directory = tempfile.TemporaryDirectory(prefix="swale-test-")
+        os.chmod(self.directory.name, 0o755)  # some give up their rights
+        self.port = free_port()
+        self.command = command(self.port, self.directory.name)
+        self.start()
+
+    def start(self):
+        self.log = open(os.path.join(self.directory.name, "log"), "a+")
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        start_new_session=True)
+        until(lambda: answers(self.port) or self.process.poll() is not None, slack(20), "the proxy's port")
+        assert self.process.poll() is None, self.text()
+
+    def text(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def kill(self):
+        """With the processes that it has made, which are the only others of its session."""
+        os.killpg(self.process.pid, 9)
+        self.process.wait()
+        self.log.close()
+
+    def end(self):
+        self.kill()
+        self.directory.cleanup()
+
+
+def write(directory, name, text):
+    path = os.path.join(directory, name)
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, 0o644)
+    return path
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+# ---- Forward proxies
+
+def tinyproxy(port, directory):
+    return ["tinyproxy", "-d", "-c", write(directory, "tinyproxy.conf", f"""
+        Port {port}
+        Listen 127.0.0.1
+        BasicAuth user pass.word
+        MaxClients 20
+        Timeout 60
+        """)]
+
+
+def squid(port, directory):
+    hashed = subprocess.run(["openssl", "passwd", "-apr1", "p@ss:word"], check=True, capture_output=True, text=True).stdout
+    users = write(directory, "users", f"user:{hashed}")
+    os.chmod(directory, 0o777)
+    return ["squid", "-N", "-f", write(directory, "squid.conf", f"""
+        http_port 127.0.0.1:{port}
+        auth_param basic program /usr/lib/squid/basic_ncsa_auth {users}
+        auth_param basic children 1
+        acl known proxy_auth REQUIRED
+        http_access allow known
+        http_access deny all
+        pid_filename {directory}/pid
+        cache_log {directory}/cache.log
+        access_log none
+        coredump_dir {directory}
+        cache deny all
+        pinger_enable off
+        shutdown_lifetime 1 seconds
+        visible_hostname squid.test
+        """)]
+
+
+def microsocks(port, directory):
+    return ["microsocks", "-i", "127.0.0.1", "-p", str(port), "-u", "user", "-P", "p@ss:word"]
+
+
+def dante(port, directory):
+    """Without a login, since it knows only users of the machine; and with a port to which it lets nobody."""
+    return ["/usr/sbin/danted", "-f", write(directory, "danted.conf", f"""
+        logoutput: stderr
+        internal: 127.0.0.1 port = {port}
+        external: 127.0.0.1
+        clientmethod: none
+        socksmethod: none
+        client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+        socks block {{ from: 0.0.0.0/0 to: 0.0.0.0/0 port = 9 }}
+        socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
+        """)]
+
+
+class Forward:
+    client = None
+    scheme = "http"
+    login = "user:p%40ss%3Aword@"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.certificate = Certificate()
+        cls.peer = cls.lasting(Peer("websockets"))
+        cls.secure = cls.lasting(Peer("websockets", cls.certificate))
+        cls.proxy = cls.lasting(Proxy(cls.command))
+
+    @classmethod
+    def lasting(cls, what):
+        cls.addClassCleanup(what.end)
+        return what
+
+    def url(self, login=None):
+        return f"{self.scheme}://{self.login if login is None else login}127.0.0.1:{self.proxy.port}"
+
+    def steps(self, url, *steps, proxy=None, options=(), **others):
+        take_steps(self.client, url, *steps, options=["--proxy", proxy or self.url(), *options], **others)
+
+    def test_through(self):
+        self.steps(self.peer.url(), *STEPS, *CLOSING)
+        self.peer.saw_close(4000, "bye")
+
+    def test_through_to_tls(self):
+        url = self.secure.url().replace("127.0.0.1", "localhost")  # which the proxy resolves
+        self.steps(url, *STEPS, *CLOSING, options=["--ca", self.certificate.certificate])
+
+    def test_from_the_environment(self):
+        take_steps(self.client, self.peer.url(), "open", "say:hello", *CLOSING, options=["--environment"],
+                   environment={"http_proxy": self.url(), "no_proxy": ""})
+        nowhere = f"http://127.0.0.1:{free_port()}"
+        take_steps(self.client, self.peer.url(), "open", "say:hello", *CLOSING, options=["--environment"],
+                   environment={"all_proxy": nowhere, "no_proxy": "example.com, 127.0.0.0/8"})
+
+    def test_the_server_is_killed(self):
+        self.steps(self.peer.url(), "open", "killed", "open", "text:65537", *CLOSING, peer=self.peer)
+
+    def test_the_proxy_is_killed(self):
+        self.steps(self.peer.url(), "open", "killed", "open", "text:65537", *CLOSING, peer=self.proxy)
+
+    def test_nobody_is_there(self):
+        self.steps(f"ws://127.0.0.1:{free_port()}", "fail:proxy-refused", "end", options=["--once"])
+
+    def test_other_logins(self):
+        for login in ("", "user:wrong@", "other:p%40ss%3Aword@") if self.login else ():
+            self.steps(self.peer.url(), "fail:proxy-login", "end", options=["--once"], proxy=self.url(login))
+
+
+class Tinyproxy(Forward, unittest.TestCase):
+    command = staticmethod(tinyproxy)
+    login = "user:%70ass.word@"  # its configuration takes no other signs
+
+
+class TinyproxyBehindTls(Tinyproxy):
+    """The proxy itself is spoken to in TLS."""
+
+    scheme = "https"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        plain = cls.proxy.port
+        cls.proxy = cls.lasting(Proxy(lambda *place: haproxy(*place, cls.certificate, "tcp", plain)))
+
+    def steps(self, url, *steps, options=(), **others):
+        super().steps(url, *steps, options=["--ca", self.certificate.certificate, *options], **others)
+
+    test_from_the_environment = None  # which does not name whom to trust
+
+
+class Squid(Forward, unittest.TestCase):
+    command = staticmethod(squid)
+
+
+class Microsocks(Forward, unittest.TestCase):
+    command = staticmethod(microsocks)
+    scheme = "socks5"
+
+
+class Dante(Forward, unittest.TestCase):
+    command = staticmethod(dante)
+    scheme = "socks5h"
+    login = ""
+
+    def test_it_lets_nobody_there(self):
+        self.steps("ws://localhost:9/", "fail:proxy-refused", "end", options=["--once"])
+
+
+# ---- Reverse proxies
+
+def nginx(port, directory, certificate, server):
+    temporary = "".join(f"{kind}_temp_path {directory}/{kind};\n"
+                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    return ["/usr/sbin/nginx", "-e", "stderr", "-p", directory, "-c", write(directory, "nginx.conf", f"""
+        daemon off; master_process off; pid {directory}/pid; error_log stderr;
+        events {{ }}
+        http {{
+            access_log off;
+            {temporary}
+            server {{
+                listen 127.0.0.1:{port} ssl;
+                ssl_certificate {certificate.certificate};
+                ssl_certificate_key {certificate.key};
+                location / {{
+                    proxy_pass http://127.0.0.1:{server};
+                    proxy_http_version 1.1;
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection $http_connection;
+                }}
+            }}
+        }}
+        """)]
+
+
+def haproxy(port, directory, certificate, mode, server):
+    chain = write(directory, "chain.pem", read(certificate.certificate) + read(certificate.key))
+    return ["/usr/sbin/haproxy", "-db", "-f", write(directory, "haproxy.cfg", f"""
+        defaults
+            mode {mode}
+            timeout connect 5s
+            timeout client 60s
+            timeout server 60s
+        frontend front
+            bind 127.0.0.1:{port} ssl crt {chain}
+            default_backend back
+        backend back
+            server one 127.0.0.1:{server}
+        """.replace("\n        ", "\n"))]
+
+
+class Reverse:
+    client = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.certificate = Certificate()
+        cls.peer = Peer("ws")
+        cls.addClassCleanup(cls.peer.end)
+        cls.proxy = Proxy(lambda *place: cls.command(*place, cls.certificate, cls.peer.port))
+        cls.addClassCleanup(cls.proxy.end)
+
+    def steps(self, *steps, options=(), **others):
+        take_steps(self.client, f"wss://localhost:{self.proxy.port}/", *steps,
+                   options=["--ca", self.certificate.certificate, *options], **others)
+
+    def test_behind(self):
+        self.steps("open", "deflate:no", *STEPS[1:], *CLOSING)
+        self.peer.saw_close(4000, "bye")
+
+    def test_deflate_and_subprotocol(self):
+        self.steps("open", "deflate:yes", "subprotocol:second", *STEPS[1:], "squeezed:65537", *CLOSING,
+                   options=["--deflate", "--subprotocol", "second"])
+
+    def test_the_peer_closes(self):
+        self.steps("open", "closed:4001:again", "open", "closed:1000:enough", "end")
+
+    def test_the_server_is_killed(self):
+        """Meanwhile the proxy answers with 502 or 503, which is no reason to stay away."""
+        self.steps("open", "killed", "open", "text:65537", *CLOSING, peer=self.peer)
+
+    def test_the_proxy_is_killed(self):
+        self.steps("open", "killed", "open", "text:65537", *CLOSING, peer=self.proxy)
+
+
+class Nginx(Reverse, unittest.TestCase):
+    command = staticmethod(nginx)
+
+
+class Haproxy(Reverse, unittest.TestCase):
+    @staticmethod
+    def command(port, directory, certificate, server):
+        return haproxy(port, directory, certificate, "http", server)
+
+
+if __name__ == "__main__":
+    Forward.client = Reverse.client = sys.argv[1]
+    unittest.main(argv=sys.argv[:1])
