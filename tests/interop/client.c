@@ -1,8 +1,8 @@
 /* client.c - a client that takes steps against a server that we did not write (see peers.py for what it can be
  * asked).
  *
- *     interop_client [--deflate] [--context] [--subprotocol NAME]... [--proxy URL] [--ca FILE] [--once]
- *                    URL STEP...
+ *     interop_client [--deflate] [--context] [--subprotocol NAME]... [--proxy URL] [--ca FILE] [--environment]
+ *                    [--once] URL STEP...
  *
  *     open               a connection opens
  *     subprotocol:NAME   it has this subprotocol      deflate:yes, deflate:no    it is compressed, or is not
@@ -401,6 +401,8 @@ static char **read_options(char **arguments, struct swale_client_options *option
             options->deflate.enabled = true;
         } else if (strcmp(*arguments, "--context") == 0) {
             options->deflate.server_context_takeover = options->deflate.client_context_takeover = true;
+        } else if (strcmp(*arguments, "--environment") == 0) {
+            options->proxy = NULL;
         } else if (strcmp(*arguments, "--once") == 0) {
             options->reconnect.off = true;
         } else if (!arguments[1]) {

@@ -17,10 +17,7 @@ class Client(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.peer = Peer(cls.kind)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.peer.end()
+        cls.addClassCleanup(cls.peer.end)
 
     def steps(self, *steps, options=()):
         take_steps(self.client, self.peer.url(), *steps, options=options, peer=self.peer)

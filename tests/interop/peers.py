@@ -1,6 +1,7 @@
 """peers.py - servers that we did not write, for the tests of the client; and the C client that takes steps against them.
 
-Each is a program of servers/, which is run with a port (0: the kernel's choice) and says "listening PORT". It echoes every
+Each is a program of servers/, which is run with a port (0: the kernel's choice), a directory of its own, and perhaps the
+files of a certificate and its key; it says "listening PORT". It echoes every
 message of up to 4 MiB, except these texts:
 
     swale:close CODE TEXT    it closes with that code and text
@@ -44,9 +45,11 @@ KINDS = {
 
 
 class Peer:
-    def __init__(self, kind):
+    def __init__(self, kind, certificate=None):
         self.command, self.can = KINDS[kind]
         self.directory = tempfile.TemporaryDirectory(prefix="swale-test-")
+        self.scheme = "wss" if certificate else "ws"
+        self.arguments = [self.directory.name, *((certificate.certificate, certificate.key) if certificate else ())]
         self.port = 0
         self.start()
 
@@ -54,7 +57,7 @@ class Peer:
         """Begins; again on the same port, when it has been killed."""
         self.lines = []
         self.process = subprocess.Popen(
-            [*self.command, str(self.port), self.directory.name],
+            [*self.command, str(self.port), *self.arguments],
             cwd=SERVERS,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -73,7 +76,7 @@ class Peer:
                 self.port = int(line.split()[1])
 
     def url(self, path="/echo"):
-        return f"ws://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def kill(self):
         self.process.kill()
@@ -90,8 +93,9 @@ class Peer:
         self.directory.cleanup()
 
 
-def take_steps(client, url, *steps, options=(), peer=None):
-    """Runs the C client, which must take all the steps; kills the peer, and starts it anew, when it asks for that."""
+def take_steps(client, url, *steps, options=(), peer=None, environment=None):
+    """Runs the C client, which must take all the steps; kills the peer (whatever can be killed and started), and starts it
+    anew, when the client asks for that."""
     process = subprocess.Popen(
         [client, *options, url, *steps],
         stdin=subprocess.DEVNULL,
@@ -99,7 +103,7 @@ def take_steps(client, url, *steps, options=(), peer=None):
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**SANITIZER_OPTIONS, **os.environ},
+        env={**SANITIZER_OPTIONS, **os.environ, **(environment or {})},
     )
     watchdog = threading.Timer(slack(120), process.kill)
     watchdog.start()

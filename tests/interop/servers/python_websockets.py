@@ -1,6 +1,7 @@
 """python_websockets.py - Debian's python3-websockets as a server for the tests of the client: see peers.py."""
 
 import asyncio
+import ssl
 import sys
 
 import websockets
@@ -26,7 +27,12 @@ async def serve(peer, path):
 
 
 async def main():
-    options = {"subprotocols": ["second"], "max_size": 4 << 20, "ping_interval": None}
+    if len(sys.argv) > 3:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(sys.argv[3], sys.argv[4])
+    else:
+        tls = None
+    options = {"ssl": tls, "subprotocols": ["second"], "max_size": 4 << 20, "ping_interval": None}
     async with websockets.serve(serve, "127.0.0.1", int(sys.argv[1]), **options) as server:
         print("listening", server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()
