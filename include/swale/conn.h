@@ -161,6 +161,11 @@ SWALE_API void swale_conn_resume(struct swale_conn *conn);
  * be sent (RFC 6455 section 7.4), or such a text. Messages that come meanwhile are not delivered. */
 SWALE_API int swale_conn_close(struct swale_conn *conn, int code, const char *text);
 
+/* As swale_conn_close, but the messages that come until the peer's close frame are still delivered: the last answers
+ * of a peer to whom all has been said. What on_ping and on_pong tell, too, and pauses hold them back. close_wait_ms
+ * then counts from the last message, and not while the application pauses. */
+SWALE_API int swale_conn_finish(struct swale_conn *conn, int code, const char *text);
+
 /* Ends the connection for one of the reasons in the table: a close frame with that reason's code, and the
  * transport's end. on_close follows in this turn or the next. What is not in the table counts as SWALE_ERR_INTERNAL;
  * a connection that has ended stays as it is. */

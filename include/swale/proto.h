@@ -416,6 +416,9 @@ SWALE_API int swale_engine_end(struct swale_engine *engine);
 /* Notes a sign of life other than received bytes: progress of a write while reading is paused. */
 SWALE_API void swale_engine_alive(struct swale_engine *engine, uint64_t now_ms);
 
+/* Between our close frame and the peer's: the close wait begins anew. */
+SWALE_API void swale_engine_wait_on(struct swale_engine *engine, uint64_t now_ms);
+
 /* When swale_engine_tick must next be called; UINT64_MAX for never. It may move later with every byte, so
  * a timer that fires early just asks again; and earlier when the answer to a ping comes, to ping_after_ms from then,
  * and when a message sent in fragments ends. */

@@ -135,6 +135,13 @@ int swale_conn_close(struct swale_conn *conn, int code, const char *text)
     return swale__conn_begin_close(conn, code, swale_text(text), SWALE_ERR_LOCAL_CLOSED);
 }
 
+int swale_conn_finish(struct swale_conn *conn, int code, const char *text)
+{
+    int error = swale_conn_close(conn, code, text);
+    conn->finishing = conn->finishing || error == 0;
+    return error;
+}
+
 /* ---- The transport ---------------------------------------------------------------------------------- */
 
 static int reason_of(int error)

@@ -174,7 +174,7 @@ static void inflate(struct swale_conn *conn, struct swale_span in, bool last)
             assemble_run(conn, run, last && done);
         else
             deliver_run(conn, run, last && done);
-        if (!done && !swale__conn_open_now(conn))
+        if (!done && !swale__conn_delivers(conn))
             return;
         if (!done && swale__conn_held(conn)) {
             put_off(conn, in, last);
@@ -206,7 +206,7 @@ void swale__inflate_resume(struct swale_conn *conn)
 {
     struct swale__blob *pending = conn->incoming->pending;
     conn->incoming->pending = NULL;
-    if (swale__conn_open_now(conn))
+    if (swale__conn_delivers(conn))
         inflate(conn, swale_span(pending->data, pending->size), conn->incoming->pending_last);
     swale__blob_free(conn->group->allocator, pending);
 }

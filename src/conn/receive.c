@@ -52,8 +52,10 @@ static bool too_fast(struct swale_conn *conn)
 /* After swale_conn_close messages are thrown away. */
 static void part(struct swale_conn *conn, const struct swale_event *event)
 {
-    if (!swale__conn_open_now(conn))
+    if (!swale__conn_delivers(conn))
         return;
+    if (conn->finishing)
+        swale_engine_wait_on(&conn->engine, swale__conn_now(conn));
     if (event->first && too_fast(conn))
         swale__conn_break(conn, SWALE_ERR_MESSAGE_RATE);
     else if (event->compressed)
@@ -67,14 +69,14 @@ static void ping(struct swale_conn *conn, const struct swale_event *event)
     swale__count(&conn->group->counters->pings_in, 1);
     if (event->reply_size > 0)
         swale__conn_control(conn, swale_span(event->reply, event->reply_size));
-    if (conn->handler->on_ping && swale__conn_open_now(conn))
+    if (conn->handler->on_ping && swale__conn_delivers(conn))
         conn->handler->on_ping(conn, event->payload);
 }
 
 static void pong(struct swale_conn *conn, const struct swale_event *event)
 {
     swale__count(&conn->group->counters->pongs_in, 1);
-    if (conn->handler->on_pong && swale__conn_open_now(conn))
+    if (conn->handler->on_pong && swale__conn_delivers(conn))
         conn->handler->on_pong(conn, event->payload);
 }
 

@@ -207,6 +207,8 @@ static void tick(struct swale_conn *conn)
     /* The silence of a peer that the application does not listen to says nothing. */
     if (conn->app_paused && !conn->auto_paused && swale__conn_open_now(conn))
         swale_engine_alive(&conn->engine, now);
+    else if (conn->app_paused && conn->finishing)
+        swale_engine_wait_on(&conn->engine, now);
     swale_engine_tick(&conn->engine, now, &event);
     if (event.type == SWALE_EVENT_FAIL) {
         if (event.error == SWALE_ERR_HEARTBEAT && conn->auto_paused)

@@ -153,22 +153,30 @@ struct swale_conn {
     bool in_parts : 1;    /* the application is inside a message that it sends in parts */
     bool tracked : 1;     /* swale__conn_track */
     bool taken_back : 1;  /* `left` counts no more */
+    bool finishing : 1;   /* swale_conn_finish: what comes before the peer's close frame is delivered */
 };
 
 /* An idle plain connection is to cost at most 1 KiB in all. */
 _Static_assert(sizeof(struct swale_conn) <= 384, "a connection is small");
 
-/* Deliverable: no end in sight in either direction. After swale_conn_close nothing but on_close comes. */
+/* No end in sight in either direction. */
 static inline bool swale__conn_open_now(const struct swale_conn *conn)
 {
     return conn->stage == SWALE__LIVE && swale_engine_phase(&conn->engine) == SWALE_OPEN;
+}
+
+/* What comes is for the application. After swale_conn_close nothing but on_close is. */
+static inline bool swale__conn_delivers(const struct swale_conn *conn)
+{
+    return swale__conn_open_now(conn) ||
+           (conn->finishing && conn->stage == SWALE__LIVE && swale_engine_phase(&conn->engine) == SWALE_CLOSING);
 }
 
 /* A pause counts only as long as there is something to deliver: while closing, bytes are read to find the peer's
  * close frame. */
 static inline bool swale__conn_held(const struct swale_conn *conn)
 {
-    return (conn->app_paused || conn->auto_paused) && swale__conn_open_now(conn);
+    return (conn->app_paused && swale__conn_delivers(conn)) || (conn->auto_paused && swale__conn_open_now(conn));
 }
 
 /* It has sent too much since it was told, or has said itself, that the connection is over. */

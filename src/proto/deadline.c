@@ -19,6 +19,12 @@ void swale_engine_alive(struct swale_engine *engine, uint64_t now_ms)
     swale__engine_set(engine, SWALE__PINGED, false);
 }
 
+void swale_engine_wait_on(struct swale_engine *engine, uint64_t now_ms)
+{
+    if (engine->phase == SWALE_CLOSING)
+        engine->deadline_ms = swale__after(now_ms, engine->config->close_wait_ms);
+}
+
 /* When the next ping, or the answer to the last one, is due. */
 static uint64_t heartbeat_due(const struct swale_engine *engine)
 {

@@ -52,6 +52,57 @@ static void test_peer_closes(void **state)
     }
 }
 
+/* What answers our last words is still heard, until the peer's close frame: swale_conn_finish. */
+static void test_we_finish(void **state)
+{
+    (void)state;
+    for (int finish = 0; finish < 2; finish++) {
+        struct harness h;
+        struct harness_options options = raw_client(0);
+        harness_init(&h, &options);
+        harness_frame(&h, 0x01, "be", 2);
+        assert_int_equal((finish ? swale_conn_finish : swale_conn_close)(h.server.conn, 1000, NULL), 0);
+        assert_int_equal(swale_conn_finish(h.server.conn, 1000, NULL), SWALE_ERR_CLOSED);
+        assert_int_equal(swale_conn_send_text(h.server.conn, "more"), SWALE_ERR_CLOSED);
+        test_loop_settle(&h.loop);
+        harness_frame(&h, 0x80, "fore", 4);
+        harness_frame(&h, 0x8a, "p", 1);
+        harness_frame(&h, 0x88, "\x03\xe8", 2);
+        harness_frame(&h, 0x81, "behind", 6);
+        assert_string_equal(h.server.log, finish ? "open text:before pong:p close:local-closed:1000:clean: "
+                                                 : "open close:local-closed:1000:clean: ");
+        assert_string_equal(harness_heard(&h), "close:1000: ");
+        recorder_close(&h.raw, false);
+        test_loop_settle(&h.loop);
+        harness_done(&h);
+    }
+}
+
+/* The wait for the peer's close begins anew with each message, and stands still while the application pauses. */
+static void test_finishing_waits(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_options options = raw_client(0);
+    harness_init(&h, &options);
+    uint64_t wait = h.limits.close_wait_ms;
+    assert_int_equal(swale_conn_finish(h.server.conn, 1000, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        test_loop_advance(&h.loop, wait - 1);
+        harness_frame(&h, 0x81, "a", 1);
+    }
+    swale_conn_pause(h.server.conn);
+    harness_frame(&h, 0x81, "b", 1);
+    test_loop_advance(&h.loop, 10 * wait);
+    assert_string_equal(h.server.log, "open text:a text:a text:a ");
+    swale_conn_resume(h.server.conn);
+    test_loop_advance(&h.loop, wait - 1);
+    assert_string_equal(h.server.log, "open text:a text:a text:a text:b ");
+    test_loop_advance(&h.loop, 1);
+    assert_string_equal(h.server.log, "open text:a text:a text:a text:b close:close-timeout:1006: ");
+    harness_done(&h);
+}
+
 /* Without memory for the answer the connection ends, and is not called clean. */
 static void test_no_memory_for_the_close_frame(void **state)
 {
@@ -648,6 +699,8 @@ int main(void)
         cmocka_unit_test(test_peer_closes),
         cmocka_unit_test(test_no_memory_for_the_close_frame),
         cmocka_unit_test(test_we_close),
+        cmocka_unit_test(test_we_finish),
+        cmocka_unit_test(test_finishing_waits),
         cmocka_unit_test(test_close_checks_its_arguments),
         cmocka_unit_test(test_close_behind_the_queue),
         cmocka_unit_test(test_closes_cross),
