@@ -252,6 +252,9 @@ SWALE_API void swale_client_free(struct swale_client *client);
  * swale_conn_close; SWALE_ERR_CLOSED when it is closing or has ended. */
 SWALE_API int swale_client_close(struct swale_client *client, int code, const char *text);
 
+/* The same, but messages that come until the server's close frame are still delivered: as swale_conn_finish. */
+SWALE_API int swale_client_finish(struct swale_client *client, int code, const char *text);
+
 /* Tries at once: ends a wait; begins anew after on_end, with the counts of failures reset. Drops an open connection
  * (SWALE_ERR_ABORTED, and with a close frame of 1001) and makes another; leaves a try that is under way. The policy
  * is not asked. SWALE_ERR_CLOSED while the client is closing. */

@@ -293,20 +293,29 @@ void swale_client_free(struct swale_client *client)
 
 /* ---- Closing and coming back ------------------------------------------------------------------------ */
 
+/* It may be ending already, which is as good. */
+void swale__client_close_conn(struct swale_client *client, int code, const char *text)
+{
+    if (client->finishing)
+        swale_conn_finish(client->conn, code, text);
+    else
+        swale_conn_close(client->conn, code, text);
+}
+
 /* Behind what is queued, and behind what is pending. */
 static void close_conn(struct swale_client *client, int code, const char *text)
 {
     swale_timer_stop(client->loop, &client->probe);
     client->close_waits = client->box.waiting != NULL;
     if (!client->close_waits) {
-        swale_conn_close(client->conn, code, text); /* or it is ending already, which is as good */
+        swale__client_close_conn(client, code, text);
         return;
     }
     client->close_code = code;
     snprintf(client->close_text, sizeof client->close_text, "%s", text ? text : "");
 }
 
-int swale_client_close(struct swale_client *client, int code, const char *text)
+static int close_client(struct swale_client *client, int code, const char *text, bool finishing)
 {
     char payload[2 + SWALE_REASON_MAX];
     if (client->tracing)
@@ -316,11 +325,22 @@ int swale_client_close(struct swale_client *client, int code, const char *text)
     int size = swale__close_write(code, swale_text(text), payload);
     if (size < 0)
         return size;
+    client->finishing = finishing;
     if (client->state == SWALE_CLIENT_OPEN)
         close_conn(client, code, text);
     swale_timer_stop(client->loop, &client->retry);
     turn_to(client, SWALE_CLIENT_CLOSING);
     return 0;
+}
+
+int swale_client_close(struct swale_client *client, int code, const char *text)
+{
+    return close_client(client, code, text, false);
+}
+
+int swale_client_finish(struct swale_client *client, int code, const char *text)
+{
+    return close_client(client, code, text, true);
 }
 
 int swale_client_reconnect(struct swale_client *client)

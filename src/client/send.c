@@ -130,7 +130,7 @@ void swale__client_feed(struct swale_client *client)
         swale_conn_fail(client->conn, SWALE_ERR_NO_MEMORY);
     if (client->close_waits && !client->box.waiting) {
         client->close_waits = false;
-        swale_conn_close(client->conn, client->close_code, client->close_text);
+        swale__client_close_conn(client, client->close_code, client->close_text);
     }
 }
 

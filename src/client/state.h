@@ -70,6 +70,7 @@ struct swale_client {
     bool heard;       /* something came since the probe */
     bool want_drain;  /* on_drain is due when there is room */
     bool close_waits; /* swale_client_close was called with messages pending */
+    bool finishing;   /* it was swale_client_finish */
 };
 
 static inline uint64_t swale__client_now(const struct swale_client *client)
@@ -81,6 +82,9 @@ static inline uint64_t swale__client_now(const struct swale_client *client)
 
 /* Tells the state if it is not what was told last. */
 void swale__client_announce(struct swale_client *client);
+
+/* The closing handshake, of the kind that was asked for. */
+void swale__client_close_conn(struct swale_client *client, int code, const char *text);
 
 /* Fills in what is known and asks whoever decides: milliseconds, or SWALE_CLIENT_STOP. The client may be freed then,
  * though it must not be. */

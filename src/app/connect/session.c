@@ -33,6 +33,14 @@ void session_end(struct session *session, int status, const char *format, ...)
     session_close(session, 1000, NULL);
 }
 
+/* Everything has been said; what the server still says to it is heard. */
+static void finish(struct session *session)
+{
+    input_stop(&session->input);
+    if (session->client)
+        swale_client_finish(session->client, 1000, NULL);
+}
+
 int session_close(struct session *session, int code, const char *text)
 {
     input_stop(&session->input);
@@ -61,7 +69,7 @@ static void on_timeout(struct swale_timer *timer)
 
 static void on_stay_over(struct swale_timer *timer)
 {
-    session_close(timer->context, 1000, NULL);
+    finish(timer->context);
 }
 
 /* ---- From standard input ---------------------------------------------------------------------------- */
@@ -98,7 +106,7 @@ static void on_input_end(void *context, int error)
     else if (error < 0)
         session_end(session, CONNECT_IO, "standard input: %s", fault_text(error));
     else if (!session->options->wait)
-        session_close(session, 1000, NULL);
+        finish(session);
     else if (session->options->wait_ms > 0)
         swale_timer_start(session->loop, &session->stay, swale_loop_now(session->loop) + session->options->wait_ms);
 }
@@ -184,12 +192,15 @@ static void on_open(struct swale_client *client, const struct swale_client_openi
 static void on_message(struct swale_client *client, const struct swale_message *message)
 {
     struct session *session = swale_client_user(client);
+    uint64_t max = session->options->max_messages;
+    if (max > 0 && session->received >= max) /* closing waits behind what is sent */
+        return;
     if (session->terminal)
         print_message(session, message);
     else
         write_message(session, message);
     session->received++;
-    if (session->received == session->options->max_messages)
+    if (session->received == max)
         session_close(session, 1000, NULL);
 }
 
