@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The three programs of docs/tutorial.md compile without a warning and do what the page says. They are changed in one
+"""The programs of docs/tutorial.md compile without a warning and do what the page says. The servers are changed in one
 point: they listen on a unix socket, so that no port can be taken."""
 
 import asyncio
@@ -38,17 +38,21 @@ class Auction:
         (self.home / "auction.c").write_text(source)
         (self.home / "page").mkdir()
         (self.home / "page/index.html").write_text(blocks("html")[0])
-        self.compile()
+        self.compile("auction")
 
-    def compile(self):
+    def compile(self, name):
         build, sanitize = os.environ["BUILD"], os.environ.get("SANITIZE")
         flags = ["-std=c17", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
         flags += [f"-fsanitize={sanitize}"] if sanitize else []
         include = pathlib.Path(os.environ["PROJECT"], "include")
-        subprocess.run([*shlex.split(os.environ["CC"]), *flags, f"-I{include}", "auction.c", "-o", "auction",
+        subprocess.run([*shlex.split(os.environ["CC"]), *flags, f"-I{include}", f"{name}.c", "-o", name,
                         f"-L{build}/src", "-lswale", f"-Wl,-rpath,{build}/src"], cwd=self.home, check=True)
 
     async def __aenter__(self):
+        await self.start()
+        return self
+
+    async def start(self):
         self.process = subprocess.Popen(["./auction"], cwd=self.home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         while self.process.poll() is None:
             try:
@@ -57,7 +61,7 @@ class Auction:
                 await asyncio.sleep(0.01)
                 continue
             writer.close()
-            return self
+            return
         raise AssertionError(self.process.stdout.read().decode())
 
     async def __aexit__(self, *_):
@@ -109,6 +113,44 @@ class Tutorial(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(ann.close_code, 1001)
             await bob.close()
             self.assertEqual(auction.process.wait(LIMIT_S), 0)
+
+    async def test_7_a_bidder_outbids_and_comes_back(self):
+        async with Auction(PROGRAMS[2]) as auction:
+            (auction.home / "bidder.c").write_text(PROGRAMS[3])
+            auction.compile("bidder")
+            bidder = await asyncio.create_subprocess_exec("./bidder", f"ws+unix:{auction.socket}:/auction", "10",
+                                                          cwd=auction.home, stdout=asyncio.subprocess.PIPE)
+
+            async def said(text):
+                while (line := await bidder.stdout.readline()) != text.encode() + b"\n":
+                    self.assertTrue(line, f"no {text!r}")
+
+            async def bids(ours, *others):
+                async with auction.connect() as ann:
+                    for bid in others:
+                        await ann.send(bid)
+                    while await ann.recv() != ours:
+                        pass
+
+            try:
+                await said("open")
+                await bids("6", "5")
+                auction.process.send_signal(signal.SIGTERM)
+                await said("waiting")
+                auction.process.communicate()
+                await auction.start()
+                await said("open")
+                await bids("4", "3")
+                await bids("10", "9")
+                async with auction.connect() as ann:
+                    await ann.send("12")
+                    await said("too much for us: 12")
+                await said("the application closed the connection")
+                self.assertEqual(await bidder.wait(), 0)
+            finally:
+                if bidder.returncode is None:
+                    bidder.kill()
+                await bidder.wait()
 
 
 if __name__ == "__main__":
