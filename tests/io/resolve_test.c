@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct test_loop loop;
 static struct dns_server dns;
@@ -249,6 +251,40 @@ static void labels_that_are_none(void **state)
         assert_int_equal(a.error, SWALE_ERR_RESOLVE);
         assert_string_equal(a.text, "Misformatted domain name");
     }
+}
+
+/* An address of loopback where no name server is: a UDP socket has it that hears only somebody else. */
+static int take_dead_address(char address[32])
+{
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof name;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+    snprintf(address, 32, "127.0.0.1:%u", ntohs(name.sin_port));
+    name.sin_port = htons(1);
+    assert_int_equal(connect(fd, (struct sockaddr *)&name, size), 0);
+    return fd;
+}
+
+static void dead_servers_are_passed_over(void **state)
+{
+    (void)state;
+    char dead[32], both[70];
+    int held = take_dead_address(dead);
+    snprintf(both, sizeof both, "%s,%s", dead, dns.address);
+    for (int good = 0; good < 2; good++) {
+        swale__resolver_free(resolver);
+        assert_int_equal(swale__resolver_new(&resolver, loop.loop, good ? both : dead), 0);
+        struct seeker a;
+        look_up(&a, "host.example.", DNS_A);
+        if (good)
+            dns_answer(&dns, dns_wait(&dns, "host.example", DNS_A), DNS_OK, "127.0.0.1");
+        until_told(&a);
+        assert_string_equal(a.addresses, good ? "127.0.0.1:80 " : "");
+        assert_string_equal(a.text, good ? "" : "Could not contact DNS servers");
+    }
+    close(held);
 }
 
 static uint64_t real_ms(void)
@@ -509,6 +545,7 @@ int main(void)
         TEST(localhost_asks_nobody),
         TEST(names_of_the_hosts_file),
         TEST(labels_that_are_none),
+        TEST(dead_servers_are_passed_over),
         TEST(a_lost_question_is_asked_again),
         TEST(bursts_leave_nothing_behind),
         TEST(many_at_a_time),

@@ -3,6 +3,7 @@
 #include "vloop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +278,18 @@ static void files_are_always_ready(void **state)
     fclose(file);
 }
 
+/* Nor can a device be waited for that has no notion of it. */
+static void so_is_nothing(void **state)
+{
+    (void)state;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(start(&eyes[0], fd, SWALE_READABLE), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(turn(&eyes[0]), 1);
+    stop(&eyes[0]);
+    close(fd);
+}
+
 static void a_file_is_stopped_by_another_of_the_same_turn(void **state)
 {
     (void)state;
@@ -351,6 +364,7 @@ int main(void)
         TEST(freed_from_within),
         TEST(a_descriptor_is_closed_and_its_number_used_again),
         TEST(files_are_always_ready),
+        TEST(so_is_nothing),
         TEST(a_file_is_stopped_by_another_of_the_same_turn),
         TEST(what_cannot_be_watched),
         TEST(out_of_memory),
