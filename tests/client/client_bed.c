@@ -142,6 +142,10 @@ static void on_trace(struct swale_client *client, const struct swale_trace *trac
 static void peer_message(struct swale_conn *conn, const struct swale_message *message)
 {
     struct client_bed *bed = swale_conn_user(conn);
+    if (bed->on_received) {
+        bed->on_received(conn, message);
+        return;
+    }
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)message->data.size, message->data.data);
     put_word(bed->heard, sizeof bed->heard, word);
@@ -357,6 +361,8 @@ static void init(struct client_bed *bed)
     };
     the_bed = bed;
     bed->handler = all;
+    if (bed->on_fate)
+        bed->handler.on_fate = bed->on_fate;
     if (bed->act[AT_PART])
         bed->handler.on_part = on_part;
     if (bed->act[AT_TRACE])

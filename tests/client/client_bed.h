@@ -56,6 +56,10 @@ struct client_bed {
     int peer_reason, peer_code; /* how the last one ended */
     char heard[4096];           /* messages that the server got, a word each */
 
+    /* Instead of the bed's own. */
+    void (*on_received)(struct swale_conn *conn, const struct swale_message *message);
+    void (*on_fate)(struct swale_client *client, uint64_t number, enum swale_fate fate);
+
     unsigned calls[CLIENT_CALLBACKS];
     void (*act[CLIENT_CALLBACKS])(struct client_bed *bed);
     bool inside; /* a call of the test's */
