@@ -82,6 +82,11 @@ static int keep_answer(struct swale__attempt *attempt, const struct swale_respon
     return 0;
 }
 
+static void fail_for_memory(struct swale__attempt *attempt, int error)
+{
+    swale__attempt_fail(attempt, error, "the answer of %.*s: %s", SWALE__HOST(attempt->url), swale_strerror(error));
+}
+
 static void describe_refusal(struct swale__attempt *attempt, const char *why)
 {
     int status = attempt->response.status;
@@ -97,8 +102,7 @@ static void refuse(struct swale__attempt *attempt, const struct swale_response *
 {
     int error = keep_answer(attempt, response, head);
     if (error) {
-        swale__attempt_fail(attempt, error, "the answer of %.*s: %s", SWALE__HOST(attempt->url),
-                            swale_strerror(error));
+        fail_for_memory(attempt, error);
         return;
     }
     attempt->refused = true;
@@ -137,11 +141,13 @@ static int verify(const struct swale__attempt *attempt, const struct swale_respo
     return missing ? SWALE_ERR_ANSWER_SUBPROTOCOL : error;
 }
 
-static void upgraded(struct swale__attempt *attempt, const struct swale_response *response, struct swale_span early)
+/* `reading` tells how the stream is now. */
+static void upgraded(struct swale__attempt *attempt, const struct swale_response *response, struct swale_span early,
+                     bool reading)
 {
     struct swale__attempt_success success = {
         .stream = attempt->stream,
-        .reading = true,
+        .reading = reading,
         .response = response,
         .early = early,
     };
@@ -156,6 +162,25 @@ static void upgraded(struct swale__attempt *attempt, const struct swale_response
              missing ? "the server chose no subprotocol" : swale_strerror(error));
     struct swale_client_failure failure = { .reason = error, .text = text, .response = response };
     swale__attempt_fail_with(attempt, &failure, -1);
+}
+
+static bool is_sent(const struct swale__attempt *attempt)
+{
+    return attempt->request_sent == attempt->request.size;
+}
+
+/* Nothing else may be written behind half a request, so the answer waits for the rest of it to leave. A backend that
+ * completes writes late may bring this about, and so may a server that does not read on. */
+static void hold(struct swale__attempt *attempt, const struct swale_response *response, struct swale_span head,
+                 struct swale_span rest)
+{
+    swale__stream_pause(attempt->stream);
+    attempt->early = true;
+    int error = keep_answer(attempt, response, head);
+    if (!error)
+        error = swale__buffer_put(&attempt->content, attempt->allocator, rest);
+    if (error)
+        fail_for_memory(attempt, error);
 }
 
 /* ---- Heads ------------------------------------------------------------------------------------------ */
@@ -178,8 +203,10 @@ static bool take_head(struct swale__attempt *attempt, const struct swale_respons
     }
     if (jar)
         swale__jar_take(jar, &attempt->url, response->fields, response->field_count, time(NULL));
-    if (response->status == 101)
-        upgraded(attempt, response, rest);
+    if (response->status == 101 && is_sent(attempt))
+        upgraded(attempt, response, rest, true);
+    else if (response->status == 101)
+        hold(attempt, response, head, rest);
     else
         answered(attempt, response, head, rest);
     return false;
@@ -261,14 +288,14 @@ static void on_fail(void *context, int error)
                             swale_strerror(error));
 }
 
-/* Sends what is left of the request. */
+/* Sends what is left of the request, unless it has been refused already. */
 static void send_on(struct swale__attempt *attempt)
 {
     struct iovec part = {
         .iov_base = attempt->request.data + attempt->request_sent,
         .iov_len = attempt->request.size - attempt->request_sent,
     };
-    if (part.iov_len == 0 || attempt->request_in_flight)
+    if (part.iov_len == 0 || attempt->request_in_flight || attempt->refused)
         return;
     ptrdiff_t written = swale__stream_write(attempt->stream, &part, 1);
     if (written == SWALE__IN_FLIGHT)
@@ -283,9 +310,11 @@ static void on_written(void *context, size_t size)
 {
     struct swale__attempt *attempt = context;
     attempt->request_sent += size;
-    if (attempt->request_sent == attempt->request.size)
+    if (is_sent(attempt))
         attempt->request_in_flight = false;
     send_on(attempt);
+    if (!attempt->done && attempt->early && is_sent(attempt))
+        upgraded(attempt, &attempt->response, swale__buffer_span(&attempt->content), false);
 }
 
 static const struct swale__stream_user answering = {

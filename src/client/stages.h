@@ -54,8 +54,9 @@ struct swale__attempt {
     struct swale__buffer head;
     unsigned interim;
 
-    /* One that refuses: spans into `head`. */
+    /* One that is kept: spans into `head`. */
     bool refused;
+    bool early; /* a 101 that came before all of the request had left; what came behind it is in `content` */
     int refusal; /* why */
     char refusal_text[SWALE__ATTEMPT_TEXT_MAX];
     struct swale_response response;

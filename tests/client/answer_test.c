@@ -313,14 +313,86 @@ static void only_what_was_offered_is_taken(void **state)
     }
 }
 
+/* ---- Answers before their time ---------------------------------------------------------------------- */
+
+/* More than the stream takes at once, behind the key. */
+static void ask_at_length(const char *script)
+{
+    static char value[2000];
+    static struct swale_field field;
+    memset(value, 'v', sizeof value - 1);
+    field = (struct swale_field){ swale_text("X"), swale_text(value) };
+    bed.pair.capacity = 300;
+    bed.hasty = true;
+    bed.config.options.fields = &field;
+    bed.config.options.field_count = 1;
+    bed.scripts[0] = script;
+}
+
+/* A connection must not begin behind half a request. */
+static void a_hasty_101_waits_for_the_request(void **state)
+{
+    (void)state;
+    char script[1024];
+    snprintf(script, sizeof script, "%s%s", bed_good(""), "\x81\x02hi");
+    for (unsigned way = 0; way < 4; way++) {
+        bed_begin(&bed, "ws://example.com");
+        ask_at_length(script);
+        bed.pair.in_flight = way & 1;
+        bed.cut = way & 2 ? 50 : 0;
+        bed_run(&bed);
+        assert_true(bed.servers[0].sent == bed.servers[0].size || bed.pair.in_flight);
+        assert_false(bed.opened || bed.failed);
+        swale__stream_resume(bed.servers[0].stream);
+        test_loop_settle(&bed.loop);
+        assert_true(bed.opened);
+        assert_false(bed.reading);
+        assert_int_equal(bed.status, 101);
+        assert_string_equal(bed.first_field, "Upgrade=websocket");
+        assert_memory_equal(bed.early, "\x81\x02hi", strlen(bed.early));
+        assert_non_null(strstr(bed.servers[0].heard, "vvv\r\n\r\n"));
+        bed_end(&bed);
+    }
+}
+
+static void a_hasty_101_does_not_wait_for_ever(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    ask_at_length(bed_good(""));
+    bed_run(&bed);
+    test_loop_advance(&bed.loop, 10000);
+    assert_int_equal(bed.reason, SWALE_ERR_HANDSHAKE_TIMEOUT);
+    bed_end(&bed);
+}
+
+static void a_hasty_refusal_counts(void **state)
+{
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    ask_at_length("HTTP/1.1 431 Enough\r\nContent-Length: 2\r\n\r\nno");
+    bed_run(&bed);
+    assert_int_equal(bed.reason, SWALE_ERR_ANSWER_STATUS);
+    assert_string_equal(bed.body, "no");
+    bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_lie_has_its_error),         cmocka_unit_test(every_lie_has_its_error_at_every_split),
-        cmocka_unit_test(a_server_may_hang_up_anywhere),   cmocka_unit_test(an_end_without_an_answer_is_told),
-        cmocka_unit_test(tls_where_none_is_meant_is_told), cmocka_unit_test(floods_meet_a_bound),
-        cmocka_unit_test(refusals_are_handed_on),          cmocka_unit_test(fields_of_a_refusal_last),
-        cmocka_unit_test(a_body_is_taken_up_to_its_limit), cmocka_unit_test(only_what_was_offered_is_taken),
+        cmocka_unit_test(every_lie_has_its_error),
+        cmocka_unit_test(every_lie_has_its_error_at_every_split),
+        cmocka_unit_test(a_server_may_hang_up_anywhere),
+        cmocka_unit_test(an_end_without_an_answer_is_told),
+        cmocka_unit_test(tls_where_none_is_meant_is_told),
+        cmocka_unit_test(floods_meet_a_bound),
+        cmocka_unit_test(refusals_are_handed_on),
+        cmocka_unit_test(fields_of_a_refusal_last),
+        cmocka_unit_test(a_body_is_taken_up_to_its_limit),
+        cmocka_unit_test(only_what_was_offered_is_taken),
+        cmocka_unit_test(a_hasty_101_waits_for_the_request),
+        cmocka_unit_test(a_hasty_101_does_not_wait_for_ever),
+        cmocka_unit_test(a_hasty_refusal_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,10 @@ static void on_data(void *context, char *data, size_t size)
     memcpy(server->heard + server->heard_size, data, size);
     server->heard_size += size;
     server->heard[server->heard_size] = '\0';
-    if (strstr(server->heard, "\r\n\r\n"))
+    bool hastily = server->bed->hasty && strstr(server->heard, "Sec-WebSocket-Version");
+    if (hastily && !server->script)
+        swale__stream_pause(server->stream);
+    if (hastily || strstr(server->heard, "\r\n\r\n"))
         prepare(server);
     send_on(server);
 }
@@ -218,7 +221,8 @@ static void on_open(void *context, const struct swale__attempt_success *success)
     bed->attempt = NULL;
     bed->opened = true;
     bed->deflate = success->result.deflate;
-    assert_true(success->reading && !success->ended);
+    assert_false(success->ended);
+    bed->reading = success->reading;
     copy(bed->early, sizeof bed->early, success->early);
     copy(bed->subprotocol, sizeof bed->subprotocol, success->result.subprotocol);
     record_response(bed, success->response);

@@ -50,6 +50,7 @@ struct bed {
     size_t script_size[BED_SERVERS]; /* 0: up to its terminator */
     enum bed_ending endings[BED_SERVERS];
     bool at_once;      /* do not wait for a request */
+    bool hasty;        /* answer at the key, and read no further */
     size_t cut;        /* the first so many bytes of a script go out alone */
     int connect_error; /* what connecting ends with */
     bool connect_never;
@@ -60,6 +61,7 @@ struct bed {
 
     /* What came of it. */
     bool opened, failed;
+    bool reading; /* how its stream was handed over */
     int reason, status;
     enum swale_client_phase phase;
     char text[1024], body[BED_TEXT], early[256], subprotocol[64], first_field[256];

@@ -14,7 +14,7 @@ static void it_opens(void **state)
     bed_begin(&bed, "ws://example.com/chat?room=1");
     bed.scripts[0] = bed_good("");
     assert_int_equal(bed_run(&bed), 0);
-    assert_true(bed.opened);
+    assert_true(bed.opened && bed.reading);
     assert_int_equal(bed.status, 101);
     assert_string_equal(bed.servers[0].host, "example.com");
     assert_int_equal(bed.servers[0].port, 80);
