@@ -72,8 +72,8 @@ SWALE_API const char *swale_blocking_subprotocol(struct swale_blocking *socket);
  * take limits.close_wait_ms to leave, and the peer as long again to answer.
  *
  * 0 when the connection was closed cleanly, now or before, and everything that was sent had left; otherwise why it
- * ended. SWALE_ERR_INVALID for a code or text that may not be sent, and then nothing has changed: the socket is still
- * there. NULL is allowed. */
+ * ended (SWALE_ERR_LOCAL_CLOSED: the peer went without an answer). SWALE_ERR_INVALID for a code or text that may not
+ * be sent, and then nothing has changed: the socket is still there. NULL is allowed. */
 SWALE_API int swale_blocking_close(struct swale_blocking *socket, int code, const char *text);
 
 #ifdef __cplusplus
