@@ -344,7 +344,7 @@ int client_bed_new(struct client_bed *bed, const struct swale_client_options *gi
     return error;
 }
 
-static void init(struct client_bed *bed)
+void client_bed_prepare(struct client_bed *bed)
 {
     static const struct swale_client_handler all = {
         .on_open = on_open,
@@ -373,7 +373,7 @@ static void init(struct client_bed *bed)
 
 void client_bed_begin(struct client_bed *bed, const struct swale_client_options *options)
 {
-    init(bed);
+    client_bed_prepare(bed);
     assert_int_equal(client_bed_new(bed, options), 0);
     test_loop_settle(&bed->loop);
 }

@@ -79,6 +79,9 @@ struct swale__attempt {
 
 /* Options may be NULL; what is missing is filled in. */
 void client_bed_begin(struct client_bed *bed, const struct swale_client_options *options);
+
+/* The same in two steps, for clients that cannot be made. */
+void client_bed_prepare(struct client_bed *bed);
 int client_bed_new(struct client_bed *bed, const struct swale_client_options *options);
 void client_bed_end(struct client_bed *bed);
 
