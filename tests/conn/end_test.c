@@ -427,6 +427,7 @@ static void test_fail_reasons(void **state)
         { SWALE_ERR_SLOW_READER, "open close:slow-reader:1006: ", "close:1008:slow-reader " },
         { SWALE_ERR_MESSAGE_SIZE, "open close:message-size:1006: ", "close:1009:message-size " },
         { SWALE_ERR_DRAINING, "open close:draining:1006: ", "close:1001:draining " },
+        { SWALE_ERR_ABORTED, "open close:aborted:1006: ", "close:1001:aborted " },
         { SWALE_ERR_RESET, "open close:reset:1006: ", "" },
         { 0, "open close:internal:1006: ", "close:1011:internal " },
         { 12345, "open close:internal:1006: ", "close:1011:internal " },

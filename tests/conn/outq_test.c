@@ -367,6 +367,42 @@ static void test_reports_a_dead_stream(void **state)
     done(&f);
 }
 
+/* Frames that lie in one run, in several and in a block of their own, of which so many bytes are kept: whatever has
+ * begun to leave, the rest of what is kept follows, and what is appended then. */
+static void test_keep(void **state)
+{
+    static const size_t sizes[] = { 5, 60, 3000, 5, 5000, 30000, 7, 9 };
+    (void)state;
+    for (size_t kept = 0; kept <= COUNT_OF(sizes); kept++) {
+        for (int in_flight = 0; in_flight < 2; in_flight++) {
+            struct fixture f;
+            size_t size = 0, total = 0;
+            begin(&f, 40, in_flight);
+            char *wanted = calloc(1, 40000);
+            assert_non_null(wanted);
+            for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+                memset(wanted + total, 'a' + (int)i, sizes[i]);
+                struct swale_span frame = swale_span(wanted + total, sizes[i]);
+                assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, frame, swale_span(NULL, 0)), 0);
+                total += sizes[i];
+                if (i < kept)
+                    size = total;
+                if (i == 0 && kept > 0)
+                    flush(&f); /* the first has begun */
+            }
+            size_t left = total - f.queue.size;
+            swale__outq_keep(&f.queue, f.loop.loop, size - left);
+            assert_int_equal(f.queue.size, size - left);
+            append(&f, "end");
+            memcpy(wanted + size, "end", 4);
+            flush(&f);
+            assert_heard(&f, wanted);
+            free(wanted);
+            done(&f);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_does_not_drop_what_has_begun),
         cmocka_unit_test(test_cut_waits_for_the_end_of_a_split_frame),
         cmocka_unit_test(test_cut_leaves_what_has_begun),
+        cmocka_unit_test(test_keep),
         cmocka_unit_test(test_appends_behind_what_is_in_flight),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_replacing_does_not_grow),
