@@ -72,6 +72,7 @@ static const struct swale_client_handler handler = {
 static void stop(int number)
 {
     (void)number;
+    /* A handler may call it. NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c) */
     swale_loop_stop(loop);
 }
 

@@ -392,7 +392,6 @@ static int await_open(struct swale_blocking *socket, char *message)
     return error;
 }
 
-/* `message` has something in it whenever this fails. */
 static int connect_socket(struct swale_blocking *socket, const char *url, const struct swale_client_options *options,
                           char *message)
 {
@@ -408,22 +407,22 @@ static int connect_socket(struct swale_blocking *socket, const char *url, const 
     return error;
 }
 
-int swale__blocking_connect(struct swale_blocking **out, const struct swale_allocator *allocator, const char *url,
+int swale__blocking_connect(struct swale_blocking **socket, const struct swale_allocator *allocator, const char *url,
                             const struct swale_client_options *options, char *message)
 {
-    struct swale_blocking *socket;
+    struct swale_blocking *made;
     if (message)
         message[0] = '\0';
-    int error = create(&socket, allocator);
+    int error = create(&made, allocator);
     if (!error) {
-        error = connect_socket(socket, url, options, message);
+        error = connect_socket(made, url, options, message);
         if (error)
-            destroy(socket);
+            destroy(made);
     }
     if (error && message && !message[0])
         snprintf(message, SWALE_CLIENT_MESSAGE_MAX, "%s", swale_strerror(error));
     if (!error)
-        *out = socket;
+        *socket = made;
     return error;
 }
 
