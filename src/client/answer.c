@@ -220,32 +220,37 @@ static void fail_head(struct swale__attempt *attempt, int error, struct swale_sp
                         tls ? " (the server speaks TLS on this port: wss?)" : "");
 }
 
+/* Reads on in the head under way, which begins at *text when it is whole: its length, 0, or an error. */
+static ptrdiff_t read_head(struct swale__attempt *attempt, struct swale_span data, struct swale_span *text,
+                           struct swale_response *response)
+{
+    const struct swale_client_options *options = &attempt->config->options;
+    struct swale_head_room room = { attempt->fields, options->max_fields, options->max_head };
+    *text = data;
+    if (attempt->head.size > 0) {
+        size_t wanted = room.max_size - attempt->head.size;
+        int error = swale__buffer_put(&attempt->head, attempt->allocator,
+                                      swale_span(data.data, data.size < wanted ? data.size : wanted));
+        if (error)
+            return error;
+        *text = swale__buffer_span(&attempt->head);
+    }
+    ptrdiff_t length = swale_response_parse(&attempt->parser, &room, text->data, text->size, response);
+    if (length == 0 && attempt->head.size == 0)
+        return swale__buffer_put(&attempt->head, attempt->allocator, data);
+    return length;
+}
+
 /* Reads heads until one of them is the last, or more bytes are needed. All that stands behind a head has come with
- * its last byte, for it would have been complete before: so `rest` lies in one piece. */
+ * its last byte, for it would have been complete before: so the rest lies in one piece. */
 static void take_heads(struct swale__attempt *attempt, struct swale_span data)
 {
-    struct swale_head_room room = {
-        .fields = attempt->fields,
-        .max_fields = attempt->config->options.max_fields,
-        .max_size = attempt->config->options.max_head,
-    };
     bool more = true;
     while (more && data.size > 0) {
-        struct swale_response response;
-        struct swale_span text = data;
+        struct swale_span text;
+        struct swale_response response = { .status = 0 };
         size_t before = attempt->head.size;
-        int error = 0;
-        if (before > 0) {
-            size_t wanted = room.max_size - before;
-            error = swale__buffer_put(&attempt->head, attempt->allocator,
-                                      swale_span(data.data, data.size < wanted ? data.size : wanted));
-            text = swale__buffer_span(&attempt->head);
-        }
-        ptrdiff_t length = error;
-        if (!error)
-            length = swale_response_parse(&attempt->parser, &room, text.data, text.size, &response);
-        if (length == 0 && before == 0)
-            length = swale__buffer_put(&attempt->head, attempt->allocator, data);
+        ptrdiff_t length = read_head(attempt, data, &text, &response);
         if (length < 0)
             fail_head(attempt, (int)length, text);
         if (length <= 0)
@@ -283,6 +288,8 @@ static void on_fail(void *context, int error)
     struct swale__attempt *attempt = context;
     if (attempt->refused)
         swale__answer_refused(attempt, true);
+    else if (error == SWALE_ERR_TLS)
+        swale__attempt_fail_tls(attempt, error);
     else
         swale__attempt_fail(attempt, error, "waiting for the answer of %.*s: %s", SWALE__HOST(attempt->url),
                             swale_strerror(error));

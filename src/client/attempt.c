@@ -3,7 +3,8 @@
  *     connect --+--> TLS with the proxy --+--> tunnel --+--> TLS --+--> answer.c
  *               +-------------------------+-------------+----------+
  *
- * Each stage hands the stream to the next from within its last callback.
+ * Each stage hands the stream to the next from within its last callback. A redirect begins at the left again, through
+ * the same proxy: it was the caller's choice, or the environment's for the URL that the caller gave.
  */
 #include "client/stages.h"
 
@@ -131,11 +132,15 @@ static const char *hint_of(struct swale_span reason)
     return swale_span_equal(reason, swale_text(words)) ? " (the server does not speak TLS on this port)" : "";
 }
 
-static void fail_tls(struct swale__attempt *attempt, int error)
+/* A server that wants a certificate says so only when the handshake is done for us (RFC 8446 section 4.4.2.4): that
+ * is a matter of TLS, too. */
+void swale__attempt_fail_tls(struct swale__attempt *attempt, int error)
 {
     struct swale_peer peer = { .port = 0 };
     swale__stream_describe(attempt->stream, &peer);
     struct swale_span reason = peer.tls_error.size > 0 ? peer.tls_error : swale_text(swale_strerror(error));
+    if (attempt->phase == SWALE_PHASE_HANDSHAKE)
+        attempt->phase = attempt->url.secure ? SWALE_PHASE_TLS : SWALE_PHASE_PROXY;
     swale__attempt_fail(attempt, error, "TLS with %s%s: %.*s%s",
                         attempt->phase == SWALE_PHASE_PROXY ? "the proxy " : "", attempt->tls_name.data,
                         length_of(reason), reason.data, hint_of(reason));
@@ -152,7 +157,7 @@ static void on_secured(void *context, size_t size)
 
 static void on_insecure(void *context, int error)
 {
-    fail_tls(context, error);
+    swale__attempt_fail_tls(context, error);
 }
 
 /* A paused stream hands out neither data nor an end. */
@@ -363,30 +368,30 @@ static void run_out(struct swale_timer *timer)
 
 /* ---- The beginning ---------------------------------------------------------------------------------- */
 
-int swale__attempt_new(struct swale__attempt **out, const struct swale__attempt_options *options)
+int swale__attempt_new(struct swale__attempt **attempt, const struct swale__attempt_options *options)
 {
     const struct swale_allocator *allocator = swale__loop_allocator(options->loop);
     const struct swale__client_config *config = options->config;
-    struct swale__attempt *attempt = swale__alloc_zeroed(allocator, sizeof *attempt);
-    if (!attempt)
+    struct swale__attempt *made = swale__alloc_zeroed(allocator, sizeof *made);
+    if (!made)
         return -ENOMEM;
-    attempt->options = *options;
-    attempt->config = config;
-    attempt->allocator = allocator;
-    attempt->url = config->url;
-    attempt->destroy.run = run_destroy;
-    attempt->deadline.fire = run_out;
-    attempt->deadline.context = attempt;
-    attempt->field_room = config->options.max_fields;
-    attempt->fields = swale__alloc(allocator, attempt->field_room * sizeof *attempt->fields);
-    int error = attempt->fields ? swale__attempt_connect(attempt) : -ENOMEM;
+    made->options = *options;
+    made->config = config;
+    made->allocator = allocator;
+    made->url = config->url;
+    made->destroy.run = run_destroy;
+    made->deadline.fire = run_out;
+    made->deadline.context = made;
+    made->field_room = config->options.max_fields;
+    made->fields = swale__alloc(allocator, made->field_room * sizeof *made->fields);
+    int error = made->fields ? swale__attempt_connect(made) : -ENOMEM;
     if (error) {
-        destroy(attempt);
+        destroy(made);
         return error;
     }
     if (config->limits.handshake_ms != SWALE_OFF)
-        swale_timer_start(options->loop, &attempt->deadline,
+        swale_timer_start(options->loop, &made->deadline,
                           swale_loop_now(options->loop) + config->limits.handshake_ms);
-    *out = attempt;
+    *attempt = made;
     return 0;
 }

@@ -56,7 +56,7 @@ struct swale__attempt {
 
     /* One that is kept: spans into `head`. */
     bool refused;
-    bool early; /* a 101 that came before all of the request had left; what came behind it is in `content` */
+    bool early;  /* a 101 that came before all of the request had left; what came behind it is in `content` */
     int refusal; /* why */
     char refusal_text[SWALE__ATTEMPT_TEXT_MAX];
     struct swale_response response;
@@ -75,6 +75,7 @@ void swale__attempt_fail(struct swale__attempt *attempt, int reason, const char 
     __attribute__((format(printf, 3, 4)));
 void swale__attempt_fail_with(struct swale__attempt *attempt, struct swale_client_failure *failure,
                               int64_t retry_after_ms);
+void swale__attempt_fail_tls(struct swale__attempt *attempt, int error); /* with what TLS has to say */
 void swale__attempt_succeed(struct swale__attempt *attempt, const struct swale__attempt_success *success);
 
 void swale__attempt_trace(struct swale__attempt *attempt, enum swale_trace_kind kind, struct swale_span text);

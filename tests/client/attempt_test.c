@@ -274,6 +274,28 @@ static void a_server_without_tls_is_told_apart(void **state)
     bed_end(&bed);
 }
 
+/* With TLS 1.3 that comes behind the client's handshake, where an answer is expected. */
+static void a_missing_certificate_is_told(void **state)
+{
+    (void)state;
+    struct swale_tls_certificate certificate = { test_certs_path(&certs, "good.crt"),
+                                                 test_certs_path(&certs, "good.key") };
+    struct swale_tls_options server = {
+        .certificates = &certificate,
+        .certificate_count = 1,
+        .ca_file = test_certs_path(&certs, "ca.crt"),
+        .client_auth = SWALE_TLS_CLIENT_REQUIRED,
+    };
+    use_tls("wss://example.com/", "good");
+    swale_tls_unref(bed.server_tls);
+    assert_int_equal(swale_tls_server(&bed.server_tls, &server, NULL), 0);
+    bed_run(&bed);
+    assert_int_equal(bed.reason, SWALE_ERR_TLS);
+    assert_int_equal(bed.phase, SWALE_PHASE_TLS);
+    assert_string_equal(bed.text, "TLS with example.com: tlsv13 alert certificate required");
+    bed_end(&bed);
+}
+
 /* What the caller's TLS settings vouch for is not given up on the way (nor is anything asked in the clear). */
 static void a_redirect_does_not_leave_tls(void **state)
 {
@@ -455,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_server_name_can_be_given),
         cmocka_unit_test(who_is_not_trusted_hears_nothing),
         cmocka_unit_test(a_server_without_tls_is_told_apart),
+        cmocka_unit_test(a_missing_certificate_is_told),
         cmocka_unit_test(a_redirect_does_not_leave_tls),
         cmocka_unit_test(it_goes_through_a_proxy),
         cmocka_unit_test(an_https_proxy_is_verified_by_its_own_name),
