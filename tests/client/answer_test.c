@@ -27,6 +27,9 @@ static const struct lie {
     { STATUS UPGRADE CONNECTION "Sec-WebSocket-Accept: $acceptx\r\n\r\n", SWALE_ERR_ANSWER_ACCEPT },
     { STATUS UPGRADE CONNECTION "Sec-WebSocket-Accept: $accept=\r\n\r\n", SWALE_ERR_ANSWER_ACCEPT },
     { STATUS UPGRADE CONNECTION ACCEPT ACCEPT "\r\n", SWALE_ERR_ANSWER_ACCEPT },
+    { STATUS UPGRADE CONNECTION "Sec-WebSocket-Accept: $lower\r\n\r\n", SWALE_ERR_ANSWER_ACCEPT },
+    { STATUS UPGRADE CONNECTION "Sec-WebSocket-Accept: $short\r\n\r\n", SWALE_ERR_ANSWER_ACCEPT },
+    { STATUS UPGRADE CONNECTION "Sec-WebSocket-Accept: $key\r\n\r\n", SWALE_ERR_ANSWER_ACCEPT },
     { STATUS UPGRADE CONNECTION "Sec-WebSocket-Accept: x\r\n $accept\r\n\r\n", SWALE_ERR_HTTP_SYNTAX },
     /* Upgrade, Connection */
     { STATUS CONNECTION ACCEPT "\r\n", SWALE_ERR_ANSWER_FIELDS },
@@ -91,6 +94,18 @@ static void every_lie_has_its_error_at_every_split(void **state)
     bed_end(&bed);
 }
 
+static void a_nul_is_refused(void **state)
+{
+    static const char script[] = STATUS "A: b\0c\r\n" UPGRADE CONNECTION ACCEPT "\r\n";
+    (void)state;
+    bed_begin(&bed, "ws://example.com");
+    bed.scripts[0] = script;
+    bed.script_size[0] = sizeof script - 1;
+    bed_run(&bed);
+    assert_int_equal(bed.reason, SWALE_ERR_HTTP_SYNTAX);
+    bed_end(&bed);
+}
+
 /* ---- Ends where none should be ---------------------------------------------------------------------- */
 
 static void a_server_may_hang_up_anywhere(void **state)
@@ -122,6 +137,14 @@ static void an_end_without_an_answer_is_told(void **state)
     test_loop_settle(&bed.loop);
     assert_int_equal(bed.reason, SWALE_ERR_PEER_GONE);
     assert_string_equal(bed.text, "example.com closed the connection without an answer");
+
+    bed_again(&bed);
+    bed_run(&bed);
+    swale__stream_close(bed.servers[0].stream, true);
+    bed.servers[0].stream = NULL;
+    test_loop_settle(&bed.loop);
+    assert_int_equal(bed.reason, -ECONNRESET);
+    assert_string_equal(bed.text, "waiting for the answer of example.com: Connection reset by peer");
     bed_end(&bed);
 }
 
@@ -382,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_lie_has_its_error),
         cmocka_unit_test(every_lie_has_its_error_at_every_split),
+        cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(a_server_may_hang_up_anywhere),
         cmocka_unit_test(an_end_without_an_answer_is_told),
         cmocka_unit_test(tls_where_none_is_meant_is_told),

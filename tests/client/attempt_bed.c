@@ -2,6 +2,7 @@
 
 #include "io/turn.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,33 +59,54 @@ static void on_written(void *context, size_t size)
     send_on(server);
 }
 
-/* The value of Sec-WebSocket-Accept for the latest request that was heard. */
-static void accept_of(const struct bed_server *server, char accept[SWALE_ACCEPT_SIZE])
+/* The key of the request, or what stands for it when none has been heard. */
+static const char *key_of(const struct bed_server *server)
 {
-    const char *key = strstr(server->heard, "Sec-WebSocket-Key: ");
-    memset(accept, '?', SWALE_ACCEPT_SIZE);
-    if (key)
-        swale_upgrade_accept(key + strlen("Sec-WebSocket-Key: "), accept);
+    static const char name[] = "Sec-WebSocket-Key: ";
+    const char *key = strstr(server->heard, name);
+    return key ? key + sizeof name - 1 : "a key of twenty-four bytes";
+}
+
+enum { WORD_MAX = 32 };
+
+/* What stands for a word of a script; its length. */
+static size_t replace(const char *word, const char *key, char out[WORD_MAX])
+{
+    swale_upgrade_accept(key, out);
+    if (strcmp(word, "$key") == 0)
+        memcpy(out, key, SWALE_KEY_SIZE);
+    for (size_t i = 0; strcmp(word, "$lower") == 0 && i < SWALE_ACCEPT_SIZE; i++)
+        out[i] = (char)tolower((unsigned char)out[i]);
+    if (strcmp(word, "$short") == 0)
+        return SWALE_ACCEPT_SIZE - 1;
+    return strcmp(word, "$key") == 0 ? SWALE_KEY_SIZE : SWALE_ACCEPT_SIZE;
+}
+
+static const char *word_at(const char *script, size_t left)
+{
+    static const char *const words[] = { "$accept", "$key", "$lower", "$short" };
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (left >= strlen(words[i]) && memcmp(script, words[i], strlen(words[i])) == 0)
+            return words[i];
+    return NULL;
 }
 
 static void prepare(struct bed_server *server)
 {
-    static const char mark[] = "$accept";
     unsigned index = (unsigned)(server - server->bed->servers);
     const char *script = server->bed->scripts[index];
     if (!script || server->script)
         return;
     size_t size = server->bed->script_size[index] ? server->bed->script_size[index] : strlen(script);
-    server->script = malloc(size * SWALE_ACCEPT_SIZE / (sizeof mark - 1) + 1);
+    server->script = malloc(size * WORD_MAX / strlen("$key") + 1);
     assert_non_null(server->script);
     for (size_t i = 0; i < size;) {
-        if (size - i >= sizeof mark - 1 && memcmp(script + i, mark, sizeof mark - 1) == 0) {
-            accept_of(server, server->script + server->size);
-            server->size += SWALE_ACCEPT_SIZE;
-            i += sizeof mark - 1;
-        } else {
-            server->script[server->size++] = script[i++];
-        }
+        char replaced[WORD_MAX] = { script[i] };
+        const char *word = word_at(script + i, size - i);
+        size_t length = word ? replace(word, key_of(server), replaced) : 1;
+        memcpy(server->script + server->size, replaced, length);
+        server->size += length;
+        i += word ? strlen(word) : 1;
     }
 }
 

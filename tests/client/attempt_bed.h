@@ -8,7 +8,9 @@
  *     bed_end(&bed);
  *
  * swale__connect is the bed's own: it hands out one end of a pair in memory, and a server has the other. The nth
- * connection is answered with the nth script, once a request has come whole; "$accept" in it is the right one.
+ * connection is answered with the nth script, once a request has come whole. In it "$accept" is the right one,
+ * "$lower" and
+ * "$short" are wrong in their ways, and "$key" is the request's.
  */
 #ifndef SWALE_TEST_ATTEMPT_BED_H
 #define SWALE_TEST_ATTEMPT_BED_H
