@@ -164,7 +164,13 @@ class Common:
         with self.SHELL() as shell:
             self.assertEqual(shell.offers("swale serve --listen "), set())
             self.assertEqual(shell.offers("swale serve --listen=s"), set())
+            self.assertEqual(shell.offers("swale connect --wait="), set())
             self.assertEqual(shell.offers("swale nonsense --"), set())
+
+    def test_letters(self):
+        with self.SHELL() as shell:
+            self.assertEqual(shell.offers("swale connect -H "), set())
+            self.assertEqual({word.rstrip("=") for word in shell.offers("swale connect -k --cac")}, {"--cacert"})
 
 
 class InBash(Common, unittest.TestCase):
