@@ -461,7 +461,7 @@ enum { THREADS = 4, EACH = 500 };
 
 struct worker {
     pthread_t thread;
-    struct swale_blocking *socket;
+    struct swale_blocking *socket; /* NULL: the worker's own affair */
     int number;
     int done;  /* messages */
     int error; /* that ended it */
@@ -545,6 +545,39 @@ static void test_each_message_goes_to_one_receiver(void **state)
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(receivers[i].error, SWALE_ERR_PEER_CLOSED);
     assert_int_equal(swale_blocking_close(socket, 1000, NULL), 0);
+}
+
+static const char *echo_url;
+
+/* Connects by itself, several times. */
+static void *come_and_go(void *argument)
+{
+    struct worker *worker = argument;
+    struct swale_blocking_message *message;
+    for (int i = 0; i < 10 && worker->error == 0; i++) {
+        struct swale_blocking *socket;
+        worker->error = swale_blocking_connect(&socket, echo_url, NULL, NULL);
+        if (worker->error)
+            break;
+        if (swale_blocking_send(socket, SWALE_TEXT, "hello", 5, -1) == 0 &&
+            swale_blocking_receive(socket, &message, -1) == 0) {
+            worker->done++;
+            swale_blocking_message_free(message);
+        }
+        worker->error = swale_blocking_close(socket, 1000, NULL);
+    }
+    return NULL;
+}
+
+static void test_sockets_know_nothing_of_each_other(void **state)
+{
+    struct worker workers[THREADS];
+    (void)state;
+    echo_url = url("/echo");
+    start_workers(workers, NULL, come_and_go);
+    assert_int_equal(join_workers(workers), THREADS * 10);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(workers[i].error, 0);
 }
 
 enum { BLOCK = 16 * 1024 };
@@ -720,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_the_peer_drops_it),
         cmocka_unit_test(test_each_thread_s_messages_keep_their_order),
         cmocka_unit_test(test_each_message_goes_to_one_receiver),
+        cmocka_unit_test(test_sockets_know_nothing_of_each_other),
         cmocka_unit_test(test_everybody_returns_when_the_connection_dies),
         cmocka_unit_test(test_messages_that_nobody_receives_make_the_peer_wait),
         cmocka_unit_test(test_every_allocation_may_fail),
