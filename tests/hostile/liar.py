@@ -35,7 +35,7 @@ from program import REPORT, SANITIZER_OPTIONS, slack  # noqa: E402
 LIMIT = 5.0  # seconds in which the program has ended
 PEAK = 48 * 1024  # KiB of resident memory, at most
 # Exit statuses, as swale-connect(1) has them.
-TLS, REFUSED, ANSWER, TIMEOUT, CLOSED, DROPPED, PROTOCOL = 6, 7, 8, 9, 10, 11, 12
+CONNECT, TLS, REFUSED, ANSWER, TIMEOUT, CLOSED, DROPPED, PROTOCOL = 4, 6, 7, 8, 9, 10, 11, 12
 WARNING = "swale connect: WARNING: --insecure"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 

@@ -157,8 +157,8 @@ class Wire:
         return Frame(first & 15, first & 0x80 != 0, first >> 4 & 7, masked(payload, mask) if mask else payload, mask)
 
     def ended(self, answer=True):
-        """How the other side ends the connection: the code of its close frame (1005 for an empty one), or 0 when it drops
-        the connection without. What else it sends before is kept in `passed`."""
+        """How the other side ends the connection: the code of its close frame (1005 for an empty one), or 0 when it
+        drops the connection without. What else it sends before is kept in `passed`."""
         self.passed = []
         code = 0
         try:

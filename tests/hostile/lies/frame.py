@@ -79,6 +79,7 @@ LIES.ends(
 
 # ---- Whatever
 
+
 @LIES.row("random-streams")
 def random_streams():
     """Seeded noise: it ends by itself, in one of the ways that it documents."""

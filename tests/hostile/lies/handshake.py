@@ -2,7 +2,7 @@
 
 import os
 
-from liar import ANSWER, REFUSED, Lies, accept_of, answer, meet
+from liar import ANSWER, CONNECT, REFUSED, Lies, accept_of, answer, meet
 from wire import Gone
 
 LIES = Lies()
@@ -42,17 +42,18 @@ LIES.refused("accept-truncated", accept(lambda value: value[:-1]), accept(lambda
 LIES.refused("accept-case", accept(swapped))
 LIES.refused("accept-twice", lambda key: answer(key, more=[f"Sec-WebSocket-Accept: {accept_of(OTHER)}"]))
 LIES.refused("key-echoed", lambda key: answer(key, **{"Sec-WebSocket-Accept": key}))
+FIELD = "Sec-WebSocket-Accept"
 LIES.refused(
     "accept-folded",
-    lambda key: answer(key, without=["Sec-WebSocket-Accept"], more=["X: y", f" Sec-WebSocket-Accept: {accept_of(key)}"]),
-    lambda key: answer(key, without=["Sec-WebSocket-Accept"], more=["Sec-WebSocket-Accept:", f" {accept_of(key)}"]),
+    lambda key: answer(key, without=[FIELD], more=["X: y", f" {FIELD}: {accept_of(key)}"]),
+    lambda key: answer(key, without=[FIELD], more=[f"{FIELD}:", f" {accept_of(key)}"]),
 )
 
 # ---- The status
 
 LIES.refused(
     "status-200",
-    *[status(line) for line in ("HTTP/1.1 200 OK\r\nContent-Length: 0", "HTTP/1.1 204 No Content", "HTTP/1.1 304 Same")],
+    *[status(f"HTTP/1.1 {line}") for line in ("200 OK\r\nContent-Length: 0", "204 No Content", "304 Not Modified")],
     exits=REFUSED,
 )
 LIES.refused(
@@ -96,7 +97,7 @@ def status_errors():
 LIES.refused("no-upgrade", lambda key: answer(key, without=["Upgrade"]), lambda key: answer(key, Upgrade=""))
 LIES.refused("upgrade-other", *[lambda key, v=v: answer(key, Upgrade=v) for v in ("h2c", "websocketx", "web socket")])
 LIES.refused("no-connection", lambda key: answer(key, without=["Connection"]))
-LIES.refused("connection-close", lambda key: answer(key, Connection="close"), lambda key: answer(key, Connection="Upgra"))
+LIES.refused("connection-close", *[lambda key, v=v: answer(key, Connection=v) for v in ("close", "Upgra", "xUpgrade")])
 LIES.refused(
     "unasked-extension",
     extensions("permessage-deflate"),
@@ -148,6 +149,7 @@ LIES.refused("early-frames", b"\x81\x05hello", b"\x88\x00", b"\0" * 70_000)
 
 # ---- The end comes too early
 
+
 @LIES.row("eof-at-once")
 def eof_at_once():
     met = meet(lambda caller: None, "--wait", stdin=b"secret\n", limit=1).failed(ANSWER)
@@ -156,7 +158,7 @@ def eof_at_once():
 
 @LIES.row("rst-at-once")
 def rst_at_once():
-    meet(lambda caller: caller.reset(), "--wait", limit=1).failed(ANSWER)
+    meet(lambda caller: caller.reset(), "--wait", limit=1).failed(ANSWER, CONNECT)
     meet(lambda caller: caller.request().reset(), "--wait", limit=1).failed(ANSWER)
 
 
@@ -172,6 +174,7 @@ def eof_mid_header():
 
 
 # ---- It has no end
+
 
 def pours(name, first, block, most):
     """After `first`, `block` comes again and again: the client cuts it off before `most` MiB have been taken."""
@@ -204,12 +207,14 @@ pours("1xx-flood", b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000, 32)
 pours("1xx-flood-103", b"", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" * 2000, 32)
 pours("endless-body", b"HTTP/1.1 403 No\r\n\r\n", b"no " * 20_000, 64)
 pours("announced-body", b"HTTP/1.1 403 No\r\nContent-Length: 9223372036854775807\r\n\r\n", b"no " * 20_000, 64)
-pours("chunked-body", b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n", b"8000\r\n" + bytes(0x8000) + b"\r\n", 64)
-pours("chunk-extensions", b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x" * 65536, 16)
-pours("chunk-trailers", b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 10_000, 16)
+CHUNKED = b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+pours("chunked-body", CHUNKED, b"8000\r\n" + bytes(0x8000) + b"\r\n", 64)
+pours("chunk-extensions", CHUNKED + b"1;", b"x" * 65536, 16)
+pours("chunk-trailers", CHUNKED + b"0\r\n", b"X: y\r\n" * 10_000, 16)
 
 
 # ---- Leading elsewhere
+
 
 def redirected(location, times, *options):
     """Every request is answered by a redirect: how many there are."""

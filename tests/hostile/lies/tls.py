@@ -6,7 +6,8 @@ import ssl
 import subprocess
 import tempfile
 
-from liar import DROPPED, TLS, WARNING, Lies, closing, frame, meet
+import wire
+from liar import DROPPED, TLS, WARNING, Lies, answer, closing, frame, meet
 from wire import TEXT
 
 LIES = Lies()
@@ -24,8 +25,9 @@ class Authority:
         return os.path.join(self.directory.name, name)
 
     def _make(self, name, *arguments):
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", self.path(name + ".key")]
-        self._openssl("req", *key, "-out", self.path(name + ".pem"), *arguments)
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        files = ["-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem")]
+        self._openssl("req", *curve, *files, *arguments)
 
     def _openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -133,8 +135,9 @@ def plain(name, *inputs):
     LIES.rows.append((name, act))
 
 
-plain("garbage", bytes(range(256)), b"\x16\x03\x03\xff\xff" + bytes(65535), b"\x15\x03\x03\x00\x02\x02\x28", b"\xff" * 70_000)
-plain("plaintext", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05hello")
+ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
+plain("garbage", bytes(range(256)), b"\x16\x03\x03\xff\xff" + bytes(65535), ALERT, b"\xff" * 70_000)
+plain("plaintext", answer(wire.KEY) + frame(TEXT, b"hello"))
 
 
 @LIES.row("truncated")
