@@ -180,8 +180,9 @@ def awaited(process, limit):
     return peak
 
 
-def run(arguments, stdin=b"", limit=LIMIT, terminal=None):
-    """Runs the program. `terminal`, a descriptor, takes the place of its standard output and error."""
+def run(arguments, stdin=b"", limit=LIMIT, terminal=None, stdout=None):
+    """Runs the program. `terminal`, a descriptor, takes the place of its standard output and error, `stdout` of the
+    one."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         source.write(stdin)
         source.seek(0)
@@ -189,7 +190,7 @@ def run(arguments, stdin=b"", limit=LIMIT, terminal=None):
         process = subprocess.Popen(
             [os.environ["SWALE_PROGRAM"], "connect", *arguments],
             stdin=source,
-            stdout=terminal or out,
+            stdout=stdout or terminal or out,
             stderr=terminal or err,
             env={**SANITIZER_OPTIONS, **os.environ},
         )
@@ -213,12 +214,12 @@ def judge(met, peak):
 
 
 
-def meet(script, *options, stdin=b"", tls=None, limit=LIMIT, path="/", host=None, terminal=None, peak=PEAK):
+def meet(script, *options, stdin=b"", tls=None, limit=LIMIT, path="/", host=None, terminal=None, stdout=None, peak=PEAK):
     """Runs the program against a server that does as the script says. Standard input is a file, which ends."""
     liar = Liar(script, tls, slack(limit))
     scheme = "wss" if tls or host else "ws"
     try:
-        met = run([*options, f"{scheme}://{host or '127.0.0.1'}:{liar.port}{path}"], stdin, limit, terminal)
+        met = run([*options, f"{scheme}://{host or '127.0.0.1'}:{liar.port}{path}"], stdin, limit, terminal, stdout)
     finally:
         liar.end()
     if liar.failure:

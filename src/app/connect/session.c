@@ -30,7 +30,8 @@ void session_end(struct session *session, int status, const char *format, ...)
     vsnprintf(fault, sizeof fault, format, arguments);
     va_end(arguments);
     decide(session, status, fault);
-    session_close(session, 1000, NULL);
+    if (session_close(session, 1000, NULL) == SWALE_ERR_CLOSED) /* since before: who has not answered yet may never */
+        session_quit(session);
 }
 
 /* Everything has been said; what the server still says to it is heard. */
@@ -64,6 +65,7 @@ static void decide_by(struct session *session, int status, struct buffer *line)
 static void on_timeout(struct swale_timer *timer)
 {
     struct session *session = timer->context;
+    session->hurried = true;
     session_end(session, CONNECT_TIMEOUT, "no end within %.3g s (--timeout)", session->options->timeout_ms / 1000.0);
 }
 
@@ -384,7 +386,7 @@ void session_step(struct session *session)
 
 bool session_done(const struct session *session)
 {
-    return session->ended && output_empty(&session->output);
+    return session->ended && (session->hurried || output_empty(&session->output));
 }
 
 void session_free(struct session *session)

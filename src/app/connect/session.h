@@ -36,6 +36,7 @@ struct session {
     char *fault; /* why the status is not 0 */
     bool opened, decided, ended;
     bool input_over;
+    bool hurried; /* by --timeout: what standard output does not take is not waited for */
 };
 
 /* Makes the client, whose first try begins with the next turn of the loop. 0, or the exit status after a fault. */

@@ -3,7 +3,7 @@
 import os
 import time
 
-from liar import CLOSED, DROPPED, Lies, closing, frame, meet
+from liar import CLOSED, DROPPED, TIMEOUT, Lies, closing, frame, meet
 from wire import CLOSE, TEXT
 
 LIES = Lies()
@@ -100,22 +100,29 @@ def tcp_held_open():
 
 @LIES.row("close-unanswered")
 def close_unanswered():
-    """The client closes, and the server says nothing, or something else."""
+    """The client closes, and nothing comes any more."""
 
-    def silent(caller):
+    def script(caller):
         caller.accept()
         assert caller.next().opcode == CLOSE
         caller.until_end()
 
-    def babbling(caller):
+    met = meet(script, limit=8).failed(DROPPED)
+    assert met.seconds >= 0.3, "it did not wait for the answer"
+
+
+@LIES.row("close-talked-over")
+def close_talked_over():
+    """The client closes, and the server goes on talking: it is heard out, but for no longer than the user says."""
+
+    def script(caller):
         caller.accept()
         assert caller.next().opcode == CLOSE
         while caller.try_send(frame(TEXT, b"still here")):
             time.sleep(0.02)
 
-    for script in (silent, babbling):
-        met = meet(script, limit=8).failed(DROPPED)
-        assert met.seconds >= 0.3, "it did not wait for the answer"
+    met = meet(script, "--timeout", "1s")
+    assert met.status == TIMEOUT and met.out.startswith(b"still here\n"), (met.status, met.out[:80])
 
 
 @LIES.row("escapes")

@@ -1,8 +1,9 @@
 """flood.py - servers that send without end, or without use."""
 
+import os
 import time
 
-from liar import PROTOCOL, Lies, closing, frame, meet
+from liar import PROTOCOL, TIMEOUT, Lies, closing, frame, meet
 from program import slack
 from wire import CONT, PING, TEXT, Gone
 
@@ -104,3 +105,20 @@ def reader_gone():
             assert time.monotonic() - began < slack(10), "still read ten seconds after a fault"
 
     meet(script, "--wait", limit=12).failed(PROTOCOL)
+
+
+@LIES.row("nobody-reads")
+def nobody_reads():
+    """Standard output is a pipe that nobody reads: nothing is kept for it, and --timeout holds all the same."""
+
+    def script(caller):
+        caller.accept()
+        pour(caller, frame(TEXT, b"x" * 65535) * 16, 1 << 30)
+
+    ours, theirs = os.pipe()
+    try:
+        for options in (("--wait",), ()):
+            meet(script, *options, "--timeout", "1s", stdout=theirs, limit=8).failed(TIMEOUT)
+    finally:
+        os.close(ours)
+        os.close(theirs)
