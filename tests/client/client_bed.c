@@ -123,8 +123,10 @@ static int64_t on_retry(struct swale_client *client, const struct swale_client_r
 {
     struct client_bed *bed = bed_of(client);
     bed->retry = *retry;
+    /* One time in five hundred it would not wait at all, and WAITING would be over before a test can see it. */
+    bed->retry.delay_ms += retry->delay_ms == 0;
     say(bed, AT_RETRY, "%s", "");
-    return bed->policy ? bed->policy(bed) : retry->delay_ms;
+    return bed->policy ? bed->policy(bed) : bed->retry.delay_ms;
 }
 
 static void on_trace(struct swale_client *client, const struct swale_trace *trace)

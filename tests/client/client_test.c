@@ -417,8 +417,8 @@ static void try_from_all(void (*act)(struct client_bed *bed), const bool skipped
     for (int callback = 0; callback < CLIENT_CALLBACKS; callback++) {
         if (skipped[callback])
             continue;
-        try_from(callback, act, 0);
-        try_from(callback, act, 1 << 20);
+        try_from((enum client_callback)callback, act, 0);
+        try_from((enum client_callback)callback, act, 1 << 20);
     }
 }
 
@@ -430,7 +430,7 @@ static void test_free_from_every_callback(void **state)
 
 static void try_to_close(struct client_bed *bed)
 {
-    int state = swale_client_state(bed->client);
+    enum swale_client_state state = swale_client_state(bed->client);
     bool over = state == SWALE_CLIENT_CLOSING || state == SWALE_CLIENT_ENDED;
     assert_int_equal(client_bed_close(bed, 1000, NULL), over ? SWALE_ERR_CLOSED : 0);
 }
