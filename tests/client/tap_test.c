@@ -116,6 +116,23 @@ static void what_is_no_frame_is_not_read_on(void **state)
     finish();
 }
 
+static void a_mute_tap_passes_on(void **state)
+{
+    (void)state;
+    begin(NULL);
+    recorder_send(&peer, "\x81\x02h", 3);
+    test_loop_settle(&loop);
+    assert_string_equal(seen, "in 1 2 fin 0\n");
+    swale__tap_mute(user.stream);
+    recorder_send(&peer, "i\x81\x00", 3);
+    recorder_send(&user, "\x81\x00", 2);
+    test_loop_settle(&loop);
+    assert_string_equal(seen, "in 1 2 fin 0\n");
+    assert_int_equal(user.size, 6);
+    assert_int_equal(peer.size, 2);
+    finish();
+}
+
 static void ends_and_failures_pass(void **state)
 {
     struct swale_peer description;
@@ -175,9 +192,13 @@ static void without_memory_the_lower_stream_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_are_seen_in_every_way),    cmocka_unit_test(early_bytes_count),
-        cmocka_unit_test(what_is_no_frame_is_not_read_on), cmocka_unit_test(ends_and_failures_pass),
-        cmocka_unit_test(it_may_be_closed_in_a_callback),  cmocka_unit_test(without_memory_the_lower_stream_goes),
+        cmocka_unit_test(frames_are_seen_in_every_way),
+        cmocka_unit_test(early_bytes_count),
+        cmocka_unit_test(what_is_no_frame_is_not_read_on),
+        cmocka_unit_test(a_mute_tap_passes_on),
+        cmocka_unit_test(ends_and_failures_pass),
+        cmocka_unit_test(it_may_be_closed_in_a_callback),
+        cmocka_unit_test(without_memory_the_lower_stream_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
