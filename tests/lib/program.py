@@ -133,6 +133,15 @@ class Program:
         assert not REPORT.search(self.text()), "a sanitizer reports:\n" + self.text()
         assert status == 0, f"the program ended with status {status}:\n" + self.text()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        if failure:
+            self.kill()
+        else:
+            self.stop()
+
     def kill(self):
         """After a failure: whatever its state."""
         if self.alive():

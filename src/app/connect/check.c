@@ -19,7 +19,7 @@
 enum mark { MARK_OK, MARK_WARNING, MARK_WRONG, MARKS };
 
 /* How long an answer to a ping may take. */
-enum { PONG_MS = 5000 };
+enum { PONG_MS = 3000 };
 
 #define PING_PAYLOAD   "swale-check"
 #define FOREIGN_ORIGIN "https://foreign.invalid"

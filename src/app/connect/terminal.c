@@ -170,24 +170,23 @@ void terminal_print(struct terminal *terminal, struct swale_span lines)
     if (terminal->editing)
         clear_prompt(terminal);
     fwrite(lines.data, 1, lines.size, stdout);
-    fflush(stdout);
     if (terminal->editing)
         el_set(terminal->editor, EL_REFRESH);
+    fflush(stdout);
 }
 
 /* ---- Signals ---------------------------------------------------------------------------------------- */
 
+/* The kernel dropped what was typed before; what has been read may have been typed after. */
 void terminal_interrupt(struct terminal *terminal)
 {
     terminal->interrupted = true;
-    terminal->key_count = 0;
 }
 
 void terminal_resize(struct terminal *terminal)
 {
     if (terminal->editing)
         clear_prompt(terminal);
-    fflush(stdout);
     el_resize(terminal->editor);
     if (terminal->editing)
         el_set(terminal->editor, EL_REFRESH);
@@ -225,6 +224,8 @@ const char *terminal_read(struct terminal *terminal)
     if (terminal->leaving)
         return NULL;
     terminal->editing = true;
+    /* The editor would do so when the prompt is on the screen already, and be too late for fast fingers. */
+    el_set(terminal->editor, EL_PREP_TERM, 1);
     const char *line = el_gets(terminal->editor, &size);
     bool good = line && size > 0 && !terminal->leaving && line[size - 1] == '\n';
     if (!good)
@@ -287,6 +288,7 @@ struct terminal *terminal_open(const struct terminal_options *options)
     if (!terminal)
         return NULL;
     choose_locale();
+    setvbuf(stdout, NULL, _IOFBF, 0); /* a message and the prompt below it appear at once */
     terminal->options = *options;
     terminal->editor = el_init("swale", stdin, stdout, stderr);
     terminal->history = history_init();
@@ -307,6 +309,7 @@ void terminal_close(struct terminal *terminal)
     swale_watch_stop(terminal->options.loop, &terminal->watch);
     if (terminal->editor)
         el_end(terminal->editor);
+    fflush(stdout);
     if (terminal->history)
         history_end(terminal->history);
     free(terminal->line);

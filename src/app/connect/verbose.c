@@ -46,15 +46,12 @@ static bool put_secret(const char *mark, struct swale_span line, struct buffer *
     for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++) {
         if (!swale_name_equal(name, secret[i]))
             continue;
-        bool scheme = i < 2;
         const char *value = colon + 1;
         const char *end = line.data + line.size;
         while (value < end && *value == ' ')
             value++;
-        while (scheme && value < end && *value != ' ')
-            value++;
-        put_line(mark, swale_span(line.data, (size_t)(value - line.data)), scheme ? " (hidden)\n" : "(hidden)\n",
-                 out);
+        const char *space = i < 2 ? memchr(value, ' ', (size_t)(end - value)) : NULL;
+        put_line(mark, swale_span(line.data, (size_t)((space ? space + 1 : value) - line.data)), "(hidden)\n", out);
         return true;
     }
     return false;
