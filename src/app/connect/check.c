@@ -304,7 +304,11 @@ static int try(struct check *check, struct swale_tls *tls)
     options.handler = &handler;
     options.user = check;
     options.tls = tls;
-    options.deflate.enabled = true;
+    /* As browsers offer it. Demanding more would blame servers for what no browser asks of them (Tornado does not
+     * confirm server_no_context_takeover). */
+    options.deflate = (struct swale_deflate_policy){ .enabled = true,
+                                                     .server_context_takeover = true,
+                                                     .client_context_takeover = true };
     options.reconnect.off = true;
     if (check->foreign)
         options.origin = FOREIGN_ORIGIN;
