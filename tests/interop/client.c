@@ -413,6 +413,7 @@ static char **read_options(char **arguments, struct swale_client_options *option
             subprotocols[options->subprotocol_count++] = *++arguments;
         } else if (strcmp(*arguments, "--ca") == 0) {
             const struct swale_tls_options trust = { .ca_file = *++arguments };
+            swale_tls_unref(options->tls); /* the last one counts */
             if (swale_tls_client(&options->tls, &trust, why) != 0)
                 give_up("--ca", why);
             options->proxy_tls = options->tls;

@@ -307,4 +307,4 @@ class Haproxy(Reverse, unittest.TestCase):
 
 if __name__ == "__main__":
     Forward.client = Reverse.client = sys.argv[1]
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])

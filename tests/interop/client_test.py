@@ -113,7 +113,7 @@ class Connect(WithPeer):
         return done.stdout
 
     def start_program(self, *options):
-        process = subprocess.Popen(self.command(*options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        process = subprocess.Popen(self.command("--timeout", f"{slack(60)}s", *options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, env={**SANITIZER_OPTIONS, **os.environ})
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -182,4 +182,4 @@ class Connect(WithPeer):
 
 if __name__ == "__main__":
     WithPeer.client, WithPeer.kind = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
