@@ -67,7 +67,8 @@ SWALE_API const char *swale_client_phase_name(enum swale_client_phase phase);
 struct swale_client_opening {
     bool first;      /* of this client's connections */
     uint32_t tries;  /* that it took, this one included */
-    uint64_t gap_ms; /* without a connection: since the last one ended, or since the client was made */
+    uint64_t gap_ms; /* without a connection: since the last one ended, or the client was made, or brought back from
+                      * its end */
     const struct swale_response *response; /* the 101: status and fields */
 };
 

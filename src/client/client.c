@@ -247,6 +247,14 @@ static void init(struct swale_client *client, struct swale_loop *loop, struct sw
     client->plain = options->max_pending == 0 && !client->handler->on_trace;
 }
 
+/* Where nothing more exact has been said. */
+static int explain(char *message, int error)
+{
+    if (message && message[0] == '\0')
+        snprintf(message, SWALE_CLIENT_MESSAGE_MAX, "%s", swale_strerror(error));
+    return error;
+}
+
 int swale_client_new(struct swale_client **client, struct swale_loop *loop,
                      const struct swale_client_options *options, char *message)
 {
@@ -258,7 +266,7 @@ int swale_client_new(struct swale_client **client, struct swale_loop *loop,
     struct swale_client *made = swale__alloc_zeroed(allocator, sizeof *made);
     if (!made) {
         swale__client_config_free(config);
-        return -ENOMEM;
+        return explain(message, -ENOMEM);
     }
     init(made, loop, config);
     error = swale__commons_take(&made->commons, loop);
@@ -266,7 +274,7 @@ int swale_client_new(struct swale_client **client, struct swale_loop *loop,
         error = take_shared(made, message);
     if (error) {
         release(made);
-        return error;
+        return explain(message, error);
     }
     turn_to(made, SWALE_CLIENT_CONNECTING);
     *client = made;

@@ -341,7 +341,7 @@ int client_bed_new(struct client_bed *bed, const struct swale_client_options *gi
     options.user = bed;
     options.proxy = "";
     bed->inside = true;
-    int error = swale_client_new(&bed->client, bed->loop.loop, &options, NULL);
+    int error = swale_client_new(&bed->client, bed->loop.loop, &options, bed->message);
     bed->inside = false;
     return error;
 }

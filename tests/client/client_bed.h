@@ -62,7 +62,8 @@ struct client_bed {
 
     unsigned calls[CLIENT_CALLBACKS];
     void (*act[CLIENT_CALLBACKS])(struct client_bed *bed);
-    bool inside; /* a call of the test's */
+    char message[SWALE_CLIENT_MESSAGE_MAX]; /* of swale_client_new */
+    bool inside;                            /* a call of the test's */
     char log[4096];
     struct swale_client_retry retry; /* what on_retry was given last */
     int64_t (*policy)(struct client_bed *bed);

@@ -64,6 +64,35 @@ static void test_user_and_ids(void **state)
     client_bed_end(&bed);
 }
 
+static void send_raw(struct client_bed *bed, const char *bytes, size_t size)
+{
+    struct iovec part = { .iov_base = (char *)bytes, .iov_len = size };
+    assert_int_equal(swale__stream_write(bed->raw, &part, 1), (ptrdiff_t)size);
+    test_loop_settle(&bed->loop);
+}
+
+/* What answers the last words is delivered to a client that finishes, and to none that closes; also when the close
+ * had to wait for what was pending. */
+static void test_finish(void **state)
+{
+    (void)state;
+    for (int finish = 0; finish < 2; finish++) {
+        struct client_bed bed = { .raw_peer = true };
+        client_bed_begin(&bed, &(struct swale_client_options){ .max_pending = 100 });
+        client_bed_send(&bed, "pending", NULL);
+        client_bed_open(&bed);
+        bed.log[0] = '\0';
+        int (*call)(struct swale_client *, int, const char *) = finish ? swale_client_finish : swale_client_close;
+        assert_int_equal(call(bed.client, 1000, NULL), 0);
+        assert_int_equal(call(bed.client, 1000, NULL), SWALE_ERR_CLOSED);
+        test_loop_settle(&bed.loop);
+        send_raw(&bed, "\x81\x02ok\x88\x02\x03\xe8", 8);
+        assert_log(&bed, finish ? "closing message:ok ended close:local-closed:1000:clean end:local-closed "
+                                : "closing ended close:local-closed:1000:clean end:local-closed ");
+        client_bed_end(&bed);
+    }
+}
+
 /* The stream ended with the answer: it is a connection, and then none. */
 static void test_ended_with_the_answer(void **state)
 {
@@ -189,13 +218,6 @@ static void test_probe_that_is_answered(void **state)
     client_bed_end(&bed);
 }
 
-static void send_raw(struct client_bed *bed, const char *bytes, size_t size)
-{
-    struct iovec part = { .iov_base = (char *)bytes, .iov_len = size };
-    assert_int_equal(swale__stream_write(bed->raw, &part, 1), (ptrdiff_t)size);
-    test_loop_settle(&bed->loop);
-}
-
 /* Whatever comes is life, half of a message, too; and also in the millisecond of the question. */
 static void test_probe_and_other_signs(void **state)
 {
@@ -299,6 +321,7 @@ static bool scenario(uint64_t fail_at)
         for (int i = 0; i < 10; i++)
             assert_int_not_equal(swale_client_fate(bed.client, numbers[i]), SWALE_FATE_QUEUED);
     } else {
+        assert_true(strlen(bed.message) > 0);
         bed.client = NULL;
     }
     bool failed = bed.loop.memory.allocations >= bed.loop.memory.fail_at;
@@ -321,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_ping_and_pong),
         cmocka_unit_test(test_user_and_ids),
+        cmocka_unit_test(test_finish),
         cmocka_unit_test(test_ended_with_the_answer),
         cmocka_unit_test(test_trace_looks_only),
         cmocka_unit_test(test_free_within_a_traced_send),
