@@ -1,0 +1,146 @@
+/* echo.c - the mode in which every message comes back on the connection that sent it, in the order in which it was
+ * sent: the nth message that a connection receives answers the nth that it sent. */
+#include "app/bench/payload.h"
+#include "app/bench/senders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct echo {
+    struct links links; /* first: links.c finds it here */
+    struct senders senders;
+    char *message;
+    size_t size;
+    enum swale_kind kind;
+    bool verify;
+};
+
+/* With --verify a message begins with whose it is and its number: the number first, so that a message too short for
+ * all of it has the part that changes. */
+static uint64_t stamp_of(const struct link *link, uint64_t number)
+{
+    return (uint64_t)link->number << 32 | (number & UINT32_MAX);
+}
+
+static int send_message(struct link *link, uint64_t due)
+{
+    struct echo *echo = link->worker->load;
+    (void)due;
+    if (echo->verify)
+        payload_put(echo->message, echo->size, stamp_of(link, link->sent));
+    return swale_conn_send(link->conn, echo->kind, echo->message, echo->size);
+}
+
+static bool is_answer(struct echo *echo, const struct link *link, const struct swale_message *message)
+{
+    if (message->data.size != echo->size || message->kind != echo->kind)
+        return false;
+    payload_put(echo->message, echo->size, stamp_of(link, link->finished));
+    return memcmp(message->data.data, echo->message, echo->size) == 0;
+}
+
+static void verify(struct echo *echo, const struct link *link, const struct swale_message *message)
+{
+    if (is_answer(echo, link, message))
+        link->worker->tally->verified++;
+    else
+        link->worker->tally->differed++;
+}
+
+static void on_message(struct swale_client *client, const struct swale_message *message)
+{
+    struct link *link = link_of(client);
+    struct worker *worker = link->worker;
+    struct echo *echo = worker->load;
+    struct tally *tally = worker->tally;
+    uint64_t now = worker_time(worker, link);
+    if (link->finished == link->sent) {
+        tally->unexpected++;
+        return;
+    }
+    if (echo->verify)
+        verify(echo, link, message);
+    uint64_t due = senders_finish(&echo->senders, link);
+    if (worker_counts(worker, due)) {
+        tally->received++;
+        histogram_record(&tally->latency, now > due ? now - due : 0);
+    }
+    if (worker_counts(worker, now)) {
+        tally->arrived++;
+        tally->bytes_received += message->data.size;
+        worker->last = now;
+    }
+    senders_refill(&echo->senders, link, now);
+}
+
+static void on_drain(struct swale_client *client)
+{
+    struct link *link = link_of(client);
+    struct echo *echo = link->worker->load;
+    senders_drained(&echo->senders, link);
+}
+
+static void on_lost(struct link *link)
+{
+    struct echo *echo = link->worker->load;
+    senders_lost(&echo->senders, link, echo->links.open_count);
+}
+
+static int open_echo(struct worker *worker)
+{
+    const struct bench_options *options = worker->plan->options;
+    struct echo *echo = calloc(1, sizeof *echo);
+    worker->load = echo;
+    if (!echo)
+        return -ENOMEM;
+    echo->size = options->size;
+    echo->kind = options->binary ? SWALE_BINARY : SWALE_TEXT;
+    echo->verify = options->verify;
+    echo->message = malloc(echo->size);
+    if (!echo->message)
+        return -ENOMEM;
+    payload_fill(echo->message, echo->size, options->binary);
+    echo->links.worker = worker;
+    echo->links.handler = (struct swale_client_handler){ .on_message = on_message, .on_drain = on_drain };
+    echo->links.on_lost = on_lost;
+    echo->links.shares[0] = worker_share(worker, options->connections);
+    echo->senders.worker = worker;
+    echo->senders.send = send_message;
+    return links_open(&echo->links);
+}
+
+static void start_echo(struct worker *worker)
+{
+    struct echo *echo = worker->load;
+    echo->senders.open = echo->links.open;
+    echo->senders.open_count = echo->links.open_count;
+    int error = senders_start(&echo->senders);
+    if (error < 0)
+        worker_fail(worker, error);
+}
+
+static void stop_echo(struct worker *worker)
+{
+    struct echo *echo = worker->load;
+    links_stop(&echo->links);
+    senders_stop(&echo->senders);
+}
+
+static bool echo_settled(struct worker *worker)
+{
+    struct echo *echo = worker->load;
+    return echo->senders.in_flight == 0;
+}
+
+static void free_echo(struct worker *worker)
+{
+    struct echo *echo = worker->load;
+    if (!echo)
+        return;
+    senders_done(&echo->senders);
+    links_done(&echo->links);
+    free(echo->message);
+    free(echo);
+}
+
+const struct worker_mode worker_echo = { open_echo, start_echo, stop_echo, echo_settled, free_echo };

@@ -1,0 +1,53 @@
+/* senders.h - who sends when: a closed loop, which sends the next message when one has finished, or an open one,
+ * which sends at fixed times whatever becomes of the messages before.
+ *
+ * In an open loop a message that is due is assigned to one of the senders, in turns, and leaves at once if it can:
+ * the queue of that one is not full, and less than `depth` of its messages are in flight. Otherwise it waits with
+ * that sender, and its latency grows meanwhile.
+ */
+#ifndef SWALE_APP_SENDERS_H
+#define SWALE_APP_SENDERS_H
+
+#include "app/bench/links.h"
+
+struct senders {
+    struct worker *worker;
+    struct link **open; /* who may send, at present */
+    uint32_t open_count;
+    /* Sends link->sent, which was due then. As swale_conn_send. */
+    int (*send)(struct link *link, uint64_t due);
+    uint32_t depth;
+    bool paced;
+
+    uint64_t in_flight; /* sent and not finished, by those that are open */
+    uint64_t to_assign; /* closed loop: until the count is reached */
+    uint64_t assigned;  /* open loop */
+    uint64_t quota;     /* open loop: of assigned */
+    uint32_t turn;
+    struct pace pace;
+    struct ticker ticker;
+};
+
+/* Begins; at worker->start, with worker, open, open_count and send set. 0 or -errno. */
+int senders_start(struct senders *senders);
+
+/* Whatever is due by now is sent, and then nothing any more. Also before senders_start. */
+void senders_stop(struct senders *senders);
+void senders_done(struct senders *senders);
+
+/* The oldest message of this link that was not finished, is; it was due at the instant that is returned. The caller
+ * has made sure that there is one. senders_refill afterwards sends the next. */
+static inline uint64_t senders_finish(struct senders *senders, struct link *link)
+{
+    senders->in_flight--;
+    return link->flights[link->finished++ & (link->flights_size - 1)].due;
+}
+
+/* Sends what the link may send: after senders_finish, and when its queue has room again. */
+void senders_refill(struct senders *senders, struct link *link, uint64_t now);
+void senders_drained(struct senders *senders, struct link *link);
+
+/* The link is lost, and out of the open ones (whose new number this is) already. */
+void senders_lost(struct senders *senders, struct link *link, uint32_t open_count);
+
+#endif
