@@ -28,6 +28,7 @@ struct board_seat {
 struct board {
     uint32_t workers;
     size_t size;
+    _Atomic uint64_t start; /* when the load begins, ns; 0 while that is not known */
     struct board_seat seats[];
 };
 

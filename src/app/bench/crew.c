@@ -100,11 +100,11 @@ static int open_channels(struct crew *crew)
 
 /* ---- Leading ---------------------------------------------------------------------------------------- */
 
-static void command_all(struct crew *crew, enum worker_order order, uint64_t instant)
+static void command_all(struct crew *crew, enum worker_order order)
 {
-    struct worker_command command = { .order = order, .instant = instant };
+    unsigned char byte = (unsigned char)order;
     for (uint32_t i = 0; i < crew->plan->workers; i++)
-        if (crew->members[i].pid > 0 && write(crew->members[i].commands, &command, sizeof command) < 0)
+        if (crew->members[i].pid > 0 && write(crew->members[i].commands, &byte, 1) < 0)
             continue; /* it has just ended: SIGCHLD will say so */
 }
 
@@ -122,7 +122,8 @@ static void start_when_ready(struct crew *crew)
         return;
     crew->started = true;
     crew->progress.started = ticker_now() + START_DELAY_NS;
-    command_all(crew, WORKER_START, crew->progress.started);
+    atomic_store(&crew->board->start, crew->progress.started);
+    command_all(crew, WORKER_START);
 }
 
 static void bury(struct crew *crew, pid_t pid, int status)
@@ -157,7 +158,7 @@ static void on_signal(struct crew *crew, uint32_t number)
         kill_all(crew);
     else {
         crew->end->interrupted = true;
-        command_all(crew, WORKER_STOP, 0);
+        command_all(crew, WORKER_STOP);
     }
 }
 

@@ -28,6 +28,7 @@ struct fan_out {
     size_t size;
     enum swale_kind kind;
     bool verify;
+    bool started; /* the numbers of those that are open are known, and kept up to date */
 };
 
 /* What the stamps of a message say. */
@@ -130,12 +131,24 @@ static bool is_new(uint32_t number, uint32_t next)
     return number - next < UINT32_C(1) << 31;
 }
 
+/* Publishers of other processes may begin before this one has heard of it. */
+static bool prepare(struct link *link)
+{
+    struct worker *worker = link->worker;
+    if (worker->start == 0)
+        worker_learn_start(worker);
+    if (!link->next)
+        link->next = calloc(worker->plan->options->publishers, sizeof *link->next);
+    return link->next != NULL;
+}
+
 static void take_delivery(struct fan_out *fan, struct link *link, const struct swale_message *message)
 {
     struct worker *worker = link->worker;
     uint64_t now = worker_time(worker, link);
     struct stamps stamps;
-    if (!link->next || !read_stamps(fan, message, &stamps) || !is_new(stamps.number, link->next[stamps.publisher])) {
+    if (!prepare(link) || !read_stamps(fan, message, &stamps) ||
+        !is_new(stamps.number, link->next[stamps.publisher])) {
         worker->tally->unexpected++;
         return;
     }
@@ -183,15 +196,15 @@ static void forget_publisher(struct fan_out *fan, struct link *link)
 static void forget_subscriber(struct fan_out *fan, struct link *link)
 {
     uint64_t now = ticker_now();
-    if (!link->next)
-        return; /* it was lost before the start */
-    fan->subscriber_count--;
     fan->received -= link->received;
+    if (!fan->started)
+        return;
+    fan->subscriber_count--;
     if (fan->subscriber_count == 0)
         worker_stop(link->worker);
     for (uint32_t i = fan->publisher_count; i-- > 0;) {
         struct link *publisher = fan->publishers[i];
-        uint32_t next = link->next[publisher_number(fan, publisher)];
+        uint32_t next = link->next ? link->next[publisher_number(fan, publisher)] : 0;
         mark_reached(fan, publisher, next, (uint32_t)publisher->sent, now);
     }
 }
@@ -234,17 +247,14 @@ static int open_fan_out(struct worker *worker)
     return links_open(&fan->links);
 }
 
-static int enlist(struct fan_out *fan, struct link *link)
+static void enlist_all(struct fan_out *fan)
 {
-    if (!is_subscriber(fan, link)) {
-        fan->publishers[fan->publisher_count++] = link;
-        return 0;
-    }
-    link->next = calloc(link->worker->plan->options->publishers, sizeof *link->next);
-    if (!link->next)
-        return -ENOMEM;
-    fan->subscriber_count++;
-    return 0;
+    for (uint32_t i = 0; i < fan->links.open_count; i++)
+        if (is_subscriber(fan, fan->links.open[i]))
+            fan->subscriber_count++;
+        else
+            fan->publishers[fan->publisher_count++] = fan->links.open[i];
+    fan->started = true;
 }
 
 /* A process that has no publisher has nothing to end its run by, if it ends by count: it waits for the others, see
@@ -265,12 +275,9 @@ static int start_publishing(struct worker *worker)
 static void start_fan_out(struct worker *worker)
 {
     struct fan_out *fan = worker->load;
-    int error = 0;
-    for (uint32_t i = 0; error == 0 && i < fan->links.open_count; i++)
-        error = enlist(fan, fan->links.open[i]);
+    enlist_all(fan);
     worker->tally->subscribers = fan->subscriber_count;
-    if (error == 0)
-        error = start_publishing(worker);
+    int error = start_publishing(worker);
     if (error < 0)
         worker_fail(worker, error);
 }

@@ -248,9 +248,9 @@ static void print_generator(const struct report *report, FILE *out)
 static void print_heading(const struct report *report, FILE *out)
 {
     const struct bench_options *options = report->plan->options;
-    fprintf(out, "%s: %s, %s, %.3g s measured%s\n", options->url, bench_mode_name(options->mode),
-            options->rate ? "open loop" : "closed loop", report->seconds,
-            report->interrupted ? " (interrupted)" : "");
+    const char *loop = options->rate ? ", open loop" : ", closed loop";
+    fprintf(out, "%s: %s%s, %.3g s measured%s\n", options->url, bench_mode_name(options->mode),
+            options->mode == BENCH_IDLE ? "" : loop, report->seconds, report->interrupted ? " (interrupted)" : "");
 }
 
 void report_table(const struct report *report, FILE *out)

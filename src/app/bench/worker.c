@@ -106,10 +106,13 @@ void worker_stop(struct worker *worker)
         return;
     uint64_t now = ticker_now();
     bool by_count = worker->plan->options->count > 0;
-    if (worker->start == 0 || worker->from > now)
-        worker->from = now; /* it ends before it has measured anything */
+    if (worker->from > now) { /* it ends before it has measured anything */
+        worker->from = now;
+        read_cpu(worker->cpu_from);
+    }
     if (worker->to > now && !by_count)
         worker->to = now;
+    swale_timer_stop(worker->loop, &worker->start_timer);
     worker->stopped = true;
     worker->deadline = worker_deadline(worker);
     if (!by_count)
@@ -139,15 +142,23 @@ static void on_tick(struct swale_timer *timer)
     swale_timer_start(worker->loop, timer, swale_loop_now(worker->loop) + wait);
 }
 
-static void begin(struct worker *worker, uint64_t instant)
+void worker_learn_start(struct worker *worker)
 {
     const struct bench_options *options = worker->plan->options;
-    worker->start = instant;
-    worker->from = instant + (uint64_t)options->warm_up_ms * MILLISECOND;
+    uint64_t start = atomic_load(&worker->board->start);
+    if (start == 0)
+        return;
+    worker->start = start;
+    worker->from = start + (uint64_t)options->warm_up_ms * MILLISECOND;
     worker->to = options->count ? UINT64_MAX : worker->from + (uint64_t)options->duration_ms * MILLISECOND;
-    start_timer(worker, &worker->start_timer, worker->start, on_start);
+}
+
+static void begin(struct worker *worker)
+{
+    worker_learn_start(worker);
     start_timer(worker, &worker->from_timer, worker->from, on_from);
-    if (!options->count)
+    start_timer(worker, &worker->start_timer, worker->start, on_start);
+    if (worker->to != UINT64_MAX)
         start_timer(worker, &worker->to_timer, worker->to, on_to);
     enter_stage(worker, BOARD_RUNNING);
 }
@@ -155,16 +166,15 @@ static void begin(struct worker *worker, uint64_t instant)
 static void on_command(struct swale_watch *watch, unsigned events)
 {
     struct worker *worker = watch->context;
-    struct worker_command command;
+    unsigned char order = 0;
     (void)events;
-    ssize_t size = read(watch->fd, &command, sizeof command);
-    if (size != (ssize_t)sizeof command) {
+    if (read(watch->fd, &order, 1) != 1) {
         swale_watch_stop(worker->loop, watch);
         worker_fail(worker, -EPIPE);
-    } else if (command.order == WORKER_START) {
-        begin(worker, command.instant);
-    } else {
+    } else if (order == WORKER_STOP) {
         worker_stop(worker);
+    } else if (!worker->stopped) {
+        begin(worker);
     }
 }
 
@@ -245,6 +255,7 @@ int worker_run(const struct plan *plan, struct board *board, uint32_t index, int
     worker = (struct worker){ .plan = plan, .index = index, .board = board, .seat = seat, .tally = &seat->tally };
     worker.mode = mode_of(plan->options->mode);
     worker.commands = (struct swale_watch){ .ready = on_command, .context = &worker, .fd = commands };
+    worker.from = UINT64_MAX;
     worker.to = UINT64_MAX;
     worker.turn = 1;
     worker.news = news;

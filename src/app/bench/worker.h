@@ -26,12 +26,9 @@ struct worker_mode {
 };
 extern const struct worker_mode worker_echo, worker_fan_out, worker_storm, worker_idle;
 
-/* What the parent says, through a pipe. Its end means that the parent is gone. */
-enum worker_order { WORKER_START, WORKER_STOP };
-struct worker_command {
-    enum worker_order order;
-    uint64_t instant; /* of the start */
-};
+/* What the parent says, a byte each, through a pipe: the time of the start is on the board; stop at once. The pipe's
+ * end means that the parent is gone. */
+enum worker_order { WORKER_START = 1, WORKER_STOP = 2 };
 
 struct worker {
     const struct plan *plan;
@@ -46,7 +43,7 @@ struct worker {
     struct dial dial;
     struct swale_watch commands;
     struct swale_timer start_timer, from_timer, to_timer, tick;
-    uint64_t start, from, to; /* ns; to is UINT64_MAX while it is not known */
+    uint64_t start, from, to; /* 0, and twice UINT64_MAX, while they are not known: then nothing counts */
     uint64_t last;            /* when the last thing that counts came */
     uint64_t deadline;        /* for what is still to come, once stopped */
     bool sending, stopped, finished;
@@ -66,6 +63,9 @@ int worker_run(const struct plan *plan, struct board *board, uint32_t index, int
 /* For the modes: the connections are open, or have failed; and the load is at its end. Both from any callback. */
 void worker_ready(struct worker *worker);
 void worker_stop(struct worker *worker);
+
+/* Reads the board, for a mode that hears of the start from messages of another process before the order has come. */
+void worker_learn_start(struct worker *worker);
 
 /* It cannot go on: its process ends without results. */
 void worker_fail(struct worker *worker, int error);
