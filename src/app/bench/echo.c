@@ -129,7 +129,7 @@ static void stop_echo(struct worker *worker)
 static bool echo_settled(struct worker *worker)
 {
     struct echo *echo = worker->load;
-    return echo->senders.in_flight == 0;
+    return echo->senders.outstanding == 0;
 }
 
 static void free_echo(struct worker *worker)

@@ -282,12 +282,13 @@ static void start_fan_out(struct worker *worker)
         worker_fail(worker, error);
 }
 
+/* What this process has sent, or is still going to send. */
 static uint64_t sent_by(const struct worker *worker)
 {
     struct fan_out *fan = worker->load;
     uint64_t sent = 0;
     for (uint64_t i = 0; i < fan->links.shares[1].count; i++)
-        sent += fan->links.all[fan->links.shares[0].count + i].sent;
+        sent += fan->links.all[fan->links.shares[0].count + i].assigned;
     return sent;
 }
 

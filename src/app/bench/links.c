@@ -57,6 +57,8 @@ static void on_close(struct swale_client *client, const struct swale_client_clos
     links->open[link->place] = links->open[--links->open_count];
     links->open[link->place]->place = link->place;
     link->conn = NULL;
+    if (links->closing)
+        return;
     link->worker->tally->lost++;
     link->worker->tally->open--;
     /* 1005 and 1006 say that no code came. */
@@ -166,10 +168,24 @@ void links_stop(struct links *links)
     links->stopped = true;
 }
 
+static void close_all(struct links *links)
+{
+    enum { PATIENCE_MS = 1000 };
+    struct swale_loop *loop = links->worker->loop;
+    uint64_t deadline = swale_loop_now(loop) + PATIENCE_MS;
+    links->closing = true;
+    for (uint32_t i = 0; i < links->open_count; i++)
+        swale_client_close(links->open[i]->client, 1000, NULL);
+    while (links->open_count > 0 && swale_loop_now(loop) < deadline)
+        if (swale_loop_step(loop, PATIENCE_MS) < 0)
+            return;
+}
+
 void links_done(struct links *links)
 {
     links_stop(links);
     ticker_stop(&links->ticker);
+    close_all(links);
     for (uint32_t i = 0; links->all && i < links->count; i++) {
         swale_client_free(links->all[i].client);
         free(links->all[i].flights);

@@ -43,7 +43,8 @@ struct links {
 
     uint32_t next, opening; /* the next one to open, and how many are at it */
     bool stopped, settled;
-    bool paced; /* opened at the plan's rate */
+    bool closing; /* what ends now is not lost */
+    bool paced;   /* opened at the plan's rate */
     struct pace pace;
     struct ticker ticker;
 };
@@ -55,7 +56,7 @@ int links_open(struct links *links);
 /* No more are opened. */
 void links_stop(struct links *links);
 
-/* Drops them all. */
+/* Closes those that are open, as a client should, and drops what does not answer soon. Outside the loop's turns. */
 void links_done(struct links *links);
 
 /* The link of a client, in a callback. */

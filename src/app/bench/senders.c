@@ -31,6 +31,7 @@ static bool assign(struct senders *senders, struct link *link, uint64_t due)
     if (link->assigned - link->finished == link->flights_size && !grow_flights(link))
         return false;
     link->flights[link->assigned++ & (link->flights_size - 1)] = (struct flight){ .due = due };
+    senders->outstanding++;
     if (worker_counts(senders->worker, due))
         senders->worker->tally->asked++;
     return true;
@@ -57,7 +58,6 @@ static void send_assigned(struct senders *senders, struct link *link, uint64_t n
             return;
         link->full = result == SWALE_FULL;
         link->sent++;
-        senders->in_flight++;
         count_sent(senders, due, now);
     }
 }
@@ -184,13 +184,21 @@ int senders_start(struct senders *senders)
     return 0;
 }
 
+/* What has not left does not leave any more. */
+static void drop_unsent(struct senders *senders, struct link *link)
+{
+    senders->outstanding -= link->assigned - link->sent;
+    link->assigned = link->sent;
+}
+
 void senders_stop(struct senders *senders)
 {
     if (senders->ticker.loop)
         stop_paced(senders);
     ticker_stop(&senders->ticker);
-    for (uint32_t i = 0; i < senders->open_count; i++)
-        senders->open[i]->assigned = senders->open[i]->sent; /* what has not left does not any more */
+    bool by_count = senders->paced && senders->assigned == senders->quota;
+    for (uint32_t i = 0; i < senders->open_count && !by_count; i++)
+        drop_unsent(senders, senders->open[i]);
 }
 
 void senders_done(struct senders *senders)
@@ -215,7 +223,7 @@ void senders_drained(struct senders *senders, struct link *link)
 void senders_lost(struct senders *senders, struct link *link, uint32_t open_count)
 {
     senders->open_count = open_count;
-    senders->in_flight -= link->sent - link->finished;
+    senders->outstanding -= link->assigned - link->finished;
     if (!senders->worker->sending)
         return;
     if (!senders->paced && link->limit != UINT64_MAX)

@@ -19,10 +19,10 @@ struct senders {
     uint32_t depth;
     bool paced;
 
-    uint64_t in_flight; /* sent and not finished, by those that are open */
-    uint64_t to_assign; /* closed loop: until the count is reached */
-    uint64_t assigned;  /* open loop */
-    uint64_t quota;     /* open loop: of assigned */
+    uint64_t outstanding; /* assigned and not finished, of those that are open */
+    uint64_t to_assign;   /* closed loop: until the count is reached */
+    uint64_t assigned;    /* open loop */
+    uint64_t quota;       /* open loop: of assigned */
     uint32_t turn;
     struct pace pace;
     struct ticker ticker;
@@ -31,7 +31,8 @@ struct senders {
 /* Begins; at worker->start, with worker, open, open_count and send set. 0 or -errno. */
 int senders_start(struct senders *senders);
 
-/* Whatever is due by now is sent, and then nothing any more. Also before senders_start. */
+/* Whatever is due by now is sent if it can be at once, and nothing any more but what a count still asks for. Also
+ * before senders_start. */
 void senders_stop(struct senders *senders);
 void senders_done(struct senders *senders);
 
@@ -39,7 +40,7 @@ void senders_done(struct senders *senders);
  * has made sure that there is one. senders_refill afterwards sends the next. */
 static inline uint64_t senders_finish(struct senders *senders, struct link *link)
 {
-    senders->in_flight--;
+    senders->outstanding--;
     return link->flights[link->finished++ & (link->flights_size - 1)].due;
 }
 
