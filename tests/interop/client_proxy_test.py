@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from peers import Peer, take_steps  # noqa: E402
-from program import Certificate, slack, until  # noqa: E402
+from program import SANITIZER_OPTIONS, Certificate, slack, until  # noqa: E402
 
 STEPS = ("open", "say:hello", "text:65537", "binary:1048576", "burst:200", "parts:70000", "fragments", "ping", "pinged")
 CLOSING = ("close:4000:bye", "end")
@@ -177,6 +177,34 @@ class Forward:
             self.skipTest("it asks for none")
         for login in ("", "user:wrong@", self.login.replace("user", "other")):
             self.steps(self.peer.url(), "fail:proxy-login", "end", options=["--once"], proxy=self.url(login))
+
+
+    def connect(self, proxy, url, *options):
+        """What `swale connect` comes to with one line of input, and what it prints. --cacert is for the server; a proxy
+        is trusted as the system says, which OpenSSL lets the environment decide."""
+        command = [os.environ["SWALE_PROGRAM"], "connect", "--cacert", self.certificate.certificate, "-x", proxy, *options, url]
+        done = subprocess.run(command, input=b"hello\n", capture_output=True, timeout=slack(60),
+                              env={**SANITIZER_OPTIONS, **os.environ, "SSL_CERT_FILE": self.certificate.certificate})
+        self.assertEqual(done.stderr.count(b"\n"), int(done.returncode != 0), done.stderr)
+        return done.returncode, done.stdout
+
+    def test_the_program(self):
+        for url in (self.peer.url(), self.secure.url()):
+            self.assertEqual(self.connect(self.url(), url, "--max-messages", "1"), (0, b"hello\n"))
+        nowhere = f"ws://127.0.0.1:{free_port()}"
+        self.assertEqual(self.connect(self.url(), nowhere), (5, b""))
+        self.assertEqual(self.connect(f"{self.scheme}://{self.login}127.0.0.1:{free_port()}", nowhere), (4, b""))
+
+    def test_our_own_resolver_does_not_hear_the_name(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
+            resolver.bind(("127.0.0.1", 0))
+            options = ("--connect-timeout", f"{slack(500)}ms", "--dns-servers", "127.0.0.1:%d" % resolver.getsockname()[1])
+            status, _ = self.connect(self.url(), "ws://nobody.example/", *options)
+            self.assertIn(status, (5, 9))  # some proxies take their time
+            with self.assertRaises(BlockingIOError):
+                resolver.recv(512, socket.MSG_DONTWAIT)
+            self.connect("none", "ws://nobody.example/", *options)
+            self.assertIn(b"nobody", resolver.recv(512, socket.MSG_DONTWAIT))
 
 
 class Tinyproxy(Forward, unittest.TestCase):
