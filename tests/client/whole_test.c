@@ -106,7 +106,7 @@ static const struct swale_client_handler handler = {
 
 /* ---- Set-up ----------------------------------------------------------------------------------------- */
 
-static void begin(struct world *world, const char *path)
+static void begin_server(struct world *world, const char *path)
 {
     static const struct swale_handler echo = { .on_open = peer_open,
                                                .on_message = peer_message,
@@ -120,8 +120,18 @@ static void begin(struct world *world, const char *path)
     assert_int_equal(swale_server_route(world->server, "/", &route), 0);
     assert_int_equal(swale_server_listen(world->server, &(struct swale_listen){ .address = "127.0.0.1:0" }), 0);
     snprintf(world->url, sizeof world->url, "ws://%s%s", swale_server_address(world->server, 0), path);
+}
+
+static int begin_client(struct world *world)
+{
     struct swale_client_options options = { .url = world->url, .handler = &handler, .user = world, .proxy = "" };
-    assert_int_equal(swale_client_new(&world->client, world->loop.loop, &options, NULL), 0);
+    return swale_client_new(&world->client, world->loop.loop, &options, NULL);
+}
+
+static void begin(struct world *world, const char *path)
+{
+    begin_server(world, path);
+    assert_int_equal(begin_client(world), 0);
 }
 
 static void end(struct world *world)
@@ -180,12 +190,45 @@ static void test_refused_for_good(void **state)
     end(&world);
 }
 
+/* Every allocation fails once, the server's included: the client gets there all the same, later. True when none
+ * failed any more. */
+static bool try_without_memory(uint64_t nth)
+{
+    struct world world;
+    begin_server(&world, "/");
+    world.loop.memory.fail_at = world.loop.memory.allocations + nth;
+    while (begin_client(&world) != 0)
+        assert_true(world.loop.memory.allocations >= world.loop.memory.fail_at);
+    for (int tries = 0; !strstr(world.log, "message"); tries++) {
+        test_loop_settle(&world.loop);
+        if (swale_client_conn(world.client))
+            swale_client_send(world.client, SWALE_TEXT, "hello", 5, NULL);
+        test_loop_settle(&world.loop);
+        if (swale_client_state(world.client) == SWALE_CLIENT_WAITING)
+            test_loop_advance(&world.loop, (uint64_t)swale_client_retry_in(world.client));
+        test_loop_nap(tries);
+    }
+    bool failed = world.loop.memory.allocations >= world.loop.memory.fail_at;
+    end(&world);
+    return !failed;
+}
+
+static void test_out_of_memory(void **state)
+{
+    uint64_t n = 1;
+    (void)state;
+    while (!try_without_memory(n))
+        n++;
+    assert_true(n > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_comes_back),
         cmocka_unit_test(test_refused_for_good),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests_name("client.whole", tests, NULL, NULL);
 }
