@@ -272,7 +272,7 @@ static void set_up_editor(struct terminal *terminal)
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_SIGNAL, 0);
     el_set(editor, EL_GETCFN, wait_for_key);
-    el_set(editor, EL_ADDFN, "swale-interrupt", "takes back the line, or ends", on_interrupt);
+    el_wset(editor, EL_ADDFN, L"swale-interrupt", L"takes back the line, or ends", on_interrupt);
     el_set(editor, EL_BIND, "^C", "swale-interrupt", NULL);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     history(terminal->history, &event, H_SETSIZE, HISTORY_LINES);
