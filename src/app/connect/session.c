@@ -168,11 +168,13 @@ static void say_opened(struct session *session, const struct swale_client_openin
     buffer_done(&line);
 }
 
-static void send_first(struct session *session)
+/* On the connection itself, so that nothing that waited for it goes before. */
+static void send_first(struct session *session, struct swale_conn *conn)
 {
+    enum swale_kind kind = session->options->binary ? SWALE_BINARY : SWALE_TEXT;
     for (size_t n = 0; n < session->options->on_connect.count; n++) {
         struct swale_span message = swale_text(session->options->on_connect.items[n]);
-        int error = session_send(session, message);
+        int error = swale_conn_send(conn, kind, message.data, message.size);
         if (error < 0)
             session_end(session, CONNECT_FAILED, "--on-connect cannot be sent: %s", fault_text(error));
     }
@@ -186,7 +188,7 @@ static void on_open(struct swale_client *client, const struct swale_client_openi
         say_opened(session, opening);
     if (session->output.blocked)
         swale_conn_pause(swale_client_conn(client));
-    send_first(session);
+    send_first(session, swale_client_conn(client));
     if (!session->terminal)
         input_start(&session->input);
 }

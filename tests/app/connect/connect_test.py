@@ -712,6 +712,33 @@ class Reconnecting(Case):
                 self.assertEqual(process.wait(PATIENCE), 0)
                 self.assertEqual(server.wait()[0][0], b"kept")
 
+    def test_what_waited_goes_behind_on_connect(self):
+        """The first connection takes nothing, so that most of the input waits for the second one."""
+        def stall(connection):
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.accept()
+            go.wait(PATIENCE)
+        go = threading.Event()
+        lines = [b"%07d" % n + b"x" * 60000 for n in range(400)]
+        first = Scripted(stall)
+        with running("--reconnect", "--on-connect", "subscribe", first.url(), stderr=subprocess.DEVNULL) as process:
+            feeder = threading.Thread(target=process.communicate, args=(b"\n".join(lines),))
+            feeder.start()
+            try:
+                until(lambda: first.connections, PATIENCE, "a connection")
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+            finally:
+                go.set()
+                port = first.port
+                first.close()
+            with Scripted(collect, port=port) as second:
+                got = second.wait()[0]
+            feeder.join(PATIENCE)
+            self.assertEqual((process.returncode, got[0], got[-2]), (0, b"subscribe", lines[-1]))
+            numbers = [int(message[:7]) for message in got[1:-1]]
+            self.assertEqual(numbers, list(range(numbers[0], len(lines))))
+
     def test_quiet(self):
         with Scripted(lambda connection: (connection.accept(), connection.send(close_frame(1000)),
                                           connection.read_frame())) as server:
