@@ -204,8 +204,7 @@ static bool try_without_memory(uint64_t nth)
         if (swale_client_conn(world.client))
             swale_client_send(world.client, SWALE_TEXT, "hello", 5, NULL);
         test_loop_settle(&world.loop);
-        if (swale_client_state(world.client) == SWALE_CLIENT_WAITING)
-            test_loop_advance(&world.loop, (uint64_t)swale_client_retry_in(world.client));
+        test_loop_advance(&world.loop, 20); /* waits pass, and the deadline of a try that nobody answers */
         test_loop_nap(tries);
     }
     bool failed = world.loop.memory.allocations >= world.loop.memory.fail_at;
