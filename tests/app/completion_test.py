@@ -150,7 +150,8 @@ class Common:
             self.assertEqual(shell.offers("swale serve --log j"), {"json"})
             self.assertEqual(shell.offers("swale serve --demo --log="), {"text", "json", "off"})
             self.assertEqual(shell.offers("swale serve --log=j"), {"json"})
-            self.assertEqual(shell.offers("swale serve --deflate=c"), {"context"})
+            for command in "serve", "connect", "bench":
+                self.assertEqual(shell.offers(f"swale {command} --deflate="), {"shared", "context"}, command)
             self.assertIn("--demo", {word.rstrip("=") for word in shell.offers("swale serve --deflate --")})
             self.assertLessEqual({"bash", "zsh"}, shell.offers("swale completion "))
 

@@ -79,7 +79,7 @@ static const struct option rows[] = {
       .offset = AT(headers), .letter = 'H' },
     { "origin", "ORIGIN", "in the request", option_text, "empty", .offset = AT(origin) },
     { "subprotocol", "NAME", "to offer; repeatable", option_list, "empty", .offset = AT(subprotocols) },
-    { "deflate", "[=KIND]", "offer compression, shared or context windows (off)", option_deflate,
+    { "deflate", "[=shared|context]", "offer compression, with windows of this kind (off)", option_deflate,
       "not shared or context", .offset = AT(deflate) },
     { "cacert", "FILE", "trust these authorities (the system's)", option_text, "empty", .offset = AT(ca) },
     { "cert", "FILE", "own certificate, PEM", option_text, "empty", .offset = AT(certificate) },
