@@ -33,8 +33,7 @@ const char *swale__proxy_environment(const struct swale_url *url);
 
 /* Does this list of no_proxy name the host? Elements are separated by commas or blanks: "*"; "example.com" and
  * ".example.com" (or "*.example.com") for the name and all below it, with ":port" for that port only; addresses, and
- * blocks of them
- * ("10.0.0.0/8", "[2001:db8::]/32"). Compared without case, and without a final dot. */
+ * blocks of them ("10.0.0.0/8", "[2001:db8::]/32"). Compared without case, and without a final dot. */
 bool swale__proxy_bypassed(const char *list, struct swale_span host, uint16_t port);
 
 #endif

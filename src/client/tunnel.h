@@ -22,8 +22,8 @@ struct swale__tunnel_options {
      * SWALE_ERR_TLS...; with the proxy's answer, if it was HTTP. */
     void (*on_ready)(void *context, struct swale__stream *stream);
     void (*on_failed)(void *context, int error, const char *text, const struct swale_response *response);
-    void (*on_trace)(void *context, enum swale_trace_kind kind, struct swale_span text); /* may be NULL; must
-                                                                                          * not cancel */
+    /* What a proxy is told and says. May be NULL. Must not cancel. */
+    void (*on_trace)(void *context, enum swale_trace_kind kind, struct swale_span text);
     void *context;
 };
 

@@ -1,5 +1,5 @@
-"""client_proxy_test.py CLIENT - the client library through proxies that we did not write: forward ones, which it asks for a
-tunnel (tinyproxy, squid, microsocks, dante), and reverse ones, which stand before the server (nginx, haproxy)."""
+"""client_proxy_test.py CLIENT - the client library through proxies that we did not write: forward ones, which it asks
+for a tunnel (tinyproxy, squid, microsocks, dante), and reverse ones, which stand before the server (nginx, haproxy)."""
 
 import os
 import socket
@@ -86,10 +86,10 @@ def tinyproxy(port, directory):
 
 
 def squid(port, directory):
-    hashed = subprocess.run(["openssl", "passwd", "-apr1", "p@ss:word"], check=True, capture_output=True, text=True).stdout
-    users = write(directory, "users", f"user:{hashed}")
+    hashed = subprocess.run(["openssl", "passwd", "-apr1", "p@ss:word"], check=True, capture_output=True, text=True)
+    users = write(directory, "users", f"user:{hashed.stdout}")
     os.chmod(directory, 0o777)
-    return ["squid", "-N", "-f", write(directory, "squid.conf", f"""
+    return ["/usr/sbin/squid", "-N", "-f", write(directory, "squid.conf", f"""
         http_port 127.0.0.1:{port}
         auth_param basic program /usr/lib/squid/basic_ncsa_auth {users}
         auth_param basic children 1
@@ -182,7 +182,8 @@ class Forward:
     def connect(self, proxy, url, *options):
         """What `swale connect` comes to with one line of input, and what it prints. --cacert is for the server; a proxy
         is trusted as the system says, which OpenSSL lets the environment decide."""
-        command = [os.environ["SWALE_PROGRAM"], "connect", "--cacert", self.certificate.certificate, "-x", proxy, *options, url]
+        command = [os.environ["SWALE_PROGRAM"], "connect", "--cacert", self.certificate.certificate, "-x", proxy,
+                   *options, url]
         done = subprocess.run(command, input=b"hello\n", capture_output=True, timeout=slack(60),
                               env={**SANITIZER_OPTIONS, **os.environ, "SSL_CERT_FILE": self.certificate.certificate})
         self.assertEqual(done.stderr.count(b"\n"), int(done.returncode != 0), done.stderr)
@@ -198,7 +199,8 @@ class Forward:
     def test_our_own_resolver_does_not_hear_the_name(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
             resolver.bind(("127.0.0.1", 0))
-            options = ("--connect-timeout", f"{slack(500)}ms", "--dns-servers", "127.0.0.1:%d" % resolver.getsockname()[1])
+            address = "127.0.0.1:%d" % resolver.getsockname()[1]
+            options = ("--connect-timeout", f"{slack(500)}ms", "--dns-servers", address)
             status, _ = self.connect(self.url(), "ws://nobody.example/", *options)
             self.assertIn(status, (5, 9))  # some proxies take their time
             with self.assertRaises(BlockingIOError):

@@ -113,8 +113,9 @@ class Connect(WithPeer):
         return done.stdout
 
     def start_program(self, *options):
-        process = subprocess.Popen(self.command("--timeout", f"{slack(60)}s", *options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, env={**SANITIZER_OPTIONS, **os.environ})
+        process = subprocess.Popen(self.command("--timeout", f"{slack(60)}s", *options), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   env={**SANITIZER_OPTIONS, **os.environ})
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -149,8 +150,8 @@ class Connect(WithPeer):
 
     def test_subprotocol(self):
         self.needs("subprotocol")
-        done = subprocess.run(self.command("-v", "-s", "first", "-s", "second", "--max-messages", "1"), input=b"hello\n",
-                              capture_output=True, timeout=slack(20))
+        offer = self.command("-v", "-s", "first", "-s", "second", "--max-messages", "1")
+        done = subprocess.run(offer, input=b"hello\n", capture_output=True, timeout=slack(20))
         self.assertEqual(done.stdout, b"hello\n")
         self.assertRegex(done.stderr.decode().lower(), r"sec-websocket-protocol: second\r?\n")
 

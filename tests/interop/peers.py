@@ -1,8 +1,9 @@
-"""peers.py - servers that we did not write, for the tests of the client; and the C client that takes steps against them.
+"""peers.py - servers that we did not write, for the tests of the client; and the C client that takes steps against
+them.
 
-Each is a program of servers/, which is run with a port (0: the kernel's choice), a directory of its own, and perhaps the
-files of a certificate and its key; it says "listening PORT". It echoes every
-message of up to 4 MiB, except these texts:
+Each is a program of servers/, which is run with a port (0: the kernel's choice), a directory of its own, and perhaps
+the files of a certificate and its key; it says "listening PORT". It echoes every message of up to 4 MiB, except these
+texts:
 
     swale:close CODE TEXT    it closes with that code and text
     swale:ping DATA          it pings with the data, and sends the text "pong DATA" when the pong has come
@@ -32,7 +33,7 @@ def java(file, *patterns):
     return ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", jars(*patterns), file]
 
 
-# What to run; what it can do. Tornado does not hear when it is asked to forget its window between messages, and keeps it.
+# What to run; what it can do. Tornado does not hear when it is asked to forget its window between messages.
 DEFLATE = {"deflate", "deflate context"}
 KINDS = {
     "websockets": (["/usr/bin/python3", "python_websockets.py"], {*DEFLATE, "subprotocol", "fragments"}),
@@ -94,8 +95,8 @@ class Peer:
 
 
 def take_steps(client, url, *steps, options=(), peer=None, environment=None):
-    """Runs the C client, which must take all the steps; kills the peer (whatever can be killed and started), and starts it
-    anew, when the client asks for that."""
+    """Runs the C client, which must take all the steps; kills the peer (whatever can be killed and started), and starts
+    it anew, when the client asks for that."""
     process = subprocess.Popen(
         [client, *options, url, *steps],
         stdin=subprocess.DEVNULL,
