@@ -43,8 +43,10 @@ public class TomcatServer {
         private void onText(String message) throws IOException {
             String[] words = message.split(" ", 3);
             switch (words[0]) {
-            case "swale:close" ->
-                session.close(new CloseReason(CloseReason.CloseCodes.getCloseCode(Integer.parseInt(words[1])), words[2]));
+            case "swale:close" -> {
+                int code = Integer.parseInt(words[1]);
+                session.close(new CloseReason(CloseReason.CloseCodes.getCloseCode(code), words[2]));
+            }
             case "swale:ping" -> remote.sendPing(ByteBuffer.wrap(words[1].getBytes(StandardCharsets.UTF_8)));
             case "swale:fragments" -> {
                 for (String part : new String[] { "one ", "", "two €" })
