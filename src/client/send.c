@@ -94,8 +94,7 @@ struct place {
     uint64_t begin, end;
 };
 
-/* As swale_conn_send. It was taken exactly when the place is not empty, also where the connection turns out to be
- * dead behind that. */
+/* As swale_conn_send. The place is where it was put, if it was. */
 static int give(struct swale_client *client, enum swale_kind kind, struct swale_span data, struct place *place)
 {
     struct swale_conn *conn = client->conn; /* on_trace may free the client meanwhile; the memory lasts */
@@ -119,7 +118,7 @@ void swale__client_feed(struct swale_client *client)
            swale_conn_queued(client->conn) <= client->config->limits.high_water) {
         struct place place;
         result = give(client, letter->kind, swale_span(letter->data, letter->size), &place);
-        if (place.end > place.begin) {
+        if (result >= 0) {
             note_given(client, letter->number);
             swale__outbox_give(&client->box, place.begin, place.end);
         }
@@ -197,9 +196,9 @@ static int post(struct swale_client *client, struct swale__letter *letter, struc
         return wait(client, letter);
     swale__conn_track(client->conn);
     int result = give(client, letter->kind, data, &place);
-    if (place.end > place.begin) {
+    if (result >= 0) {
         swale__outbox_given(&client->box, letter, place.begin, place.end);
-        return result < 0 ? 0 : result;
+        return result;
     }
     return result == SWALE_ERR_CLOSED ? wait(client, letter) : result;
 }

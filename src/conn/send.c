@@ -36,16 +36,15 @@ static int admit(struct swale_conn *conn, size_t size)
     return fits(conn, size) ? 0 : SWALE_ERR_QUEUE_FULL;
 }
 
-/* Something was queued. 0, SWALE_FULL, or SWALE_ERR_CLOSED when the stream turns out to be dead. */
+/* Something was queued. 0 or SWALE_FULL. When the stream turns out to be dead that is no error of this call: some of
+ * what was queued may have left before, and who is told that it was refused might send it again. on_close follows. */
 static int queued(struct swale_conn *conn)
 {
     swale__conn_touch(conn);
     if (conn->out.size <= conn->group->limits.high_water)
         return 0;
     swale__conn_flush(conn);
-    if (conn->stage != SWALE__LIVE)
-        return SWALE_ERR_CLOSED;
-    if (conn->out.size <= conn->group->limits.high_water)
+    if (conn->stage != SWALE__LIVE || conn->out.size <= conn->group->limits.high_water)
         return 0;
     /* Not a client: two ends that both stop reading would wait for each other. */
     conn->auto_paused = conn->group->config.role == SWALE_SERVER;

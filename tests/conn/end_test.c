@@ -575,7 +575,8 @@ static void test_reset(void **state)
     }
 }
 
-/* The stream dies under a send: the connection is closed from then on. */
+/* The stream dies under a send, which has taken the message all the same: nobody knows how far it got, and who is
+ * told that it was refused might send it again. The connection is closed from then on. */
 static void test_write_fails(void **state)
 {
     (void)state;
@@ -584,7 +585,7 @@ static void test_write_fails(void **state)
     harness_init(&h, &options);
     recorder_close(&h.raw, true);
     char *data = noise(100000);
-    assert_int_equal(swale_conn_send(h.server.conn, SWALE_BINARY, data, 100000), SWALE_ERR_CLOSED);
+    assert_int_equal(swale_conn_send(h.server.conn, SWALE_BINARY, data, 100000), 0);
     assert_int_equal(swale_conn_send(h.server.conn, SWALE_BINARY, data, 1), SWALE_ERR_CLOSED);
     test_loop_settle(&h.loop);
     assert_string_equal(h.server.log, "open close:reset:1006: ");
