@@ -243,6 +243,12 @@ enum { SWALE_CLIENT_MESSAGE_MAX = 256 };
 SWALE_API int swale_client_new(struct swale_client **client, struct swale_loop *loop,
                                const struct swale_client_options *options, char *message);
 
+/* From the next try on it goes by these options, but for handler, user and max_pending, which stay: a fresh token,
+ * another server. Cookies stay in the jar. What is open or under way is left alone (swale_client_reconnect hurries
+ * it). Also from on_retry and on_fail. Errors as swale_client_new; then nothing has changed. */
+SWALE_API int swale_client_configure(struct swale_client *client, const struct swale_client_options *options,
+                                     char *message);
+
 /* Drops everything; no callback comes any more. What a connection had not sent is lost: close first where that
  * matters. Before the loop is freed. NULL is allowed. */
 SWALE_API void swale_client_free(struct swale_client *client);

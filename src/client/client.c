@@ -59,7 +59,7 @@ int64_t swale__client_decide(struct swale_client *client, struct swale_client_re
     swale__commons_random(client->commons, &random, sizeof random);
     retry->failures = client->failures;
     retry->was_open = client->was_open;
-    retry->delay_ms = swale__retry_delay(&client->config->options.reconnect, retry,
+    retry->delay_ms = swale__retry_delay(&client->plan.config->options.reconnect, retry,
                                          swale__client_now(client) - client->gap_ms, random);
     if (!client->handler->on_retry)
         return retry->delay_ms;
@@ -122,15 +122,26 @@ static void on_fail(void *context, struct swale_client_failure *failure, int64_t
         swale__client_failed(client, failure, retry_after_ms);
 }
 
+/* No try and no connection goes by the old one any more. */
+static void adopt_plan(struct swale_client *client)
+{
+    if (!client->next_plan.config)
+        return;
+    swale__client_config_free(client->plan.config);
+    client->plan = client->next_plan;
+    client->next_plan = (struct swale__client_plan){ .config = NULL };
+}
+
 static void try_now(struct swale_client *client)
 {
+    adopt_plan(client);
     struct swale__attempt_options options = {
         .loop = client->loop,
-        .config = client->config,
-        .resolver = client->resolver,
-        .tls = client->tls,
-        .proxy_tls = client->proxy_tls,
-        .jar = client->jar,
+        .config = client->plan.config,
+        .resolver = client->plan.resolver,
+        .tls = client->plan.tls,
+        .proxy_tls = client->plan.proxy_tls,
+        .jar = client->plan.config->options.no_cookies ? NULL : client->jar,
         .random = swale__commons_random,
         .random_context = client->commons,
         .on_open = swale__client_opened,
@@ -179,33 +190,48 @@ static void wait_is_over(struct swale_timer *timer)
 
 /* ---- Making and freeing ----------------------------------------------------------------------------- */
 
-static int take_tls(struct swale_client *client, char *message)
+/* For wss, and wherever a redirect or the proxy may lead. */
+static int take_trust(struct swale__commons *commons, struct swale__client_plan *plan, char *message)
 {
-    const struct swale_client_options *options = &client->config->options;
-    bool wanted = client->config->url.secure || options->max_redirects > 0;
+    const struct swale_client_options *options = &plan->config->options;
+    bool wanted = plan->config->url.secure || options->max_redirects > 0;
     int error = 0;
-    client->tls = options->tls;
-    client->proxy_tls = options->proxy_tls;
-    if (!client->tls && wanted)
-        error = swale__commons_trust(client->commons, &client->tls, message);
-    if (!error && !client->proxy_tls && client->config->proxy.kind == SWALE__PROXY_HTTPS)
-        error = swale__commons_trust(client->commons, &client->proxy_tls, message);
+    plan->tls = options->tls;
+    plan->proxy_tls = options->proxy_tls;
+    if (!plan->tls && wanted)
+        error = swale__commons_trust(commons, &plan->tls, message);
+    if (!error && !plan->proxy_tls && plan->config->proxy.kind == SWALE__PROXY_HTTPS)
+        error = swale__commons_trust(commons, &plan->proxy_tls, message);
     return error;
 }
 
-static int take_shared(struct swale_client *client, char *message)
+static int take_shared(struct swale__commons *commons, struct swale__client_plan *plan, char *message)
 {
-    const struct swale_client_options *options = &client->config->options;
-    int error = swale__commons_resolver(client->commons, options->dns_servers, &client->resolver);
+    int error = swale__commons_resolver(commons, plan->config->options.dns_servers, &plan->resolver);
     if (error == SWALE_ERR_ADDRESS && message)
         snprintf(message, SWALE_CLIENT_MESSAGE_MAX, "dns_servers: not a list of addresses");
     if (!error)
-        error = swale__commons_group(client->commons, &client->config->limits, &client->group);
-    if (!error)
-        error = take_tls(client, message);
-    if (!error && !options->no_cookies)
-        error = swale__jar_new(&client->jar, client->allocator);
+        error = swale__commons_group(commons, &plan->config->limits, &plan->group);
+    return error ? error : take_trust(commons, plan, message);
+}
+
+/* Where nothing more exact has been said. */
+static int explain(char *message, int error)
+{
+    if (error && message && message[0] == '\0')
+        snprintf(message, SWALE_CLIENT_MESSAGE_MAX, "%s", swale_strerror(error));
     return error;
+}
+
+static int make_plan(struct swale_client *client, const struct swale_client_options *options,
+                     struct swale__client_plan *plan, char *message)
+{
+    int error = swale__client_config_new(&plan->config, client->allocator, options, message);
+    if (!error && !client->jar && !options->no_cookies)
+        error = swale__jar_new(&client->jar, client->allocator);
+    if (!error)
+        error = take_shared(client->commons, plan, message);
+    return explain(message, error);
 }
 
 static void release(struct swale_client *client)
@@ -218,7 +244,8 @@ static void release(struct swale_client *client)
     swale__ledger_done(&client->ledger);
     if (client->jar)
         swale__jar_free(client->jar);
-    swale__client_config_free(client->config);
+    swale__client_config_free(client->plan.config);
+    swale__client_config_free(client->next_plan.config);
     if (client->commons)
         swale__commons_release(client->commons);
     swale__free(client->allocator, client, sizeof *client);
@@ -230,54 +257,57 @@ static void run_release(struct swale__work *work)
     release(SWALE__LIST_OWNER(work, struct swale_client, work));
 }
 
-static void init(struct swale_client *client, struct swale_loop *loop, struct swale__client_config *config)
+static void init(struct swale_client *client)
 {
-    const struct swale_client_options *options = &config->options;
-    client->loop = loop;
-    client->allocator = config->allocator;
-    client->config = config;
+    const struct swale_client_options *options = &client->plan.config->options;
     client->handler = options->handler;
     client->user = options->user;
-    client->box.allocator = client->ledger.allocator = config->allocator;
+    client->box.allocator = client->ledger.allocator = client->allocator;
     client->retry = (struct swale_timer){ .fire = wait_is_over, .context = client };
     client->probe = (struct swale_timer){ .fire = swale__client_probe_fired, .context = client };
     client->work.run = step;
-    client->gap_ms = swale_loop_now(loop);
+    client->gap_ms = swale_loop_now(client->loop);
     client->told = SWALE__NOTHING_TOLD;
     client->plain = options->max_pending == 0 && !client->handler->on_trace;
-}
-
-/* Where nothing more exact has been said. */
-static int explain(char *message, int error)
-{
-    if (message && message[0] == '\0')
-        snprintf(message, SWALE_CLIENT_MESSAGE_MAX, "%s", swale_strerror(error));
-    return error;
 }
 
 int swale_client_new(struct swale_client **client, struct swale_loop *loop,
                      const struct swale_client_options *options, char *message)
 {
     const struct swale_allocator *allocator = swale__loop_allocator(loop);
-    struct swale__client_config *config;
-    int error = swale__client_config_new(&config, allocator, options, message);
-    if (error)
-        return error;
+    if (message)
+        message[0] = '\0';
     struct swale_client *made = swale__alloc_zeroed(allocator, sizeof *made);
-    if (!made) {
-        swale__client_config_free(config);
+    if (!made)
         return explain(message, -ENOMEM);
-    }
-    init(made, loop, config);
-    error = swale__commons_take(&made->commons, loop);
+    made->loop = loop;
+    made->allocator = allocator;
+    int error = explain(message, swale__commons_take(&made->commons, loop));
     if (!error)
-        error = take_shared(made, message);
+        error = make_plan(made, options, &made->plan, message);
     if (error) {
         release(made);
-        return explain(message, error);
+        return error;
     }
+    init(made);
     turn_to(made, SWALE_CLIENT_CONNECTING);
     *client = made;
+    return 0;
+}
+
+int swale_client_configure(struct swale_client *client, const struct swale_client_options *options, char *message)
+{
+    struct swale_client_options same = *options;
+    struct swale__client_plan plan = { .config = NULL };
+    same.handler = client->handler;
+    same.max_pending = client->plan.config->options.max_pending;
+    int error = make_plan(client, &same, &plan, message);
+    if (error) {
+        swale__client_config_free(plan.config);
+        return error;
+    }
+    swale__client_config_free(client->next_plan.config);
+    client->next_plan = plan;
     return 0;
 }
 
@@ -382,7 +412,7 @@ static void shorten_wait(struct swale_client *client)
 {
     uint64_t random;
     swale__commons_random(client->commons, &random, sizeof random);
-    uint64_t most = client->config->options.reconnect.first_ms;
+    uint64_t most = client->plan.config->options.reconnect.first_ms;
     uint64_t due = swale__client_now(client) + random % (most + 1); /* a whole network may have changed */
     if (due < client->retry.due_ms)
         swale_timer_start(client->loop, &client->retry, due);

@@ -80,7 +80,7 @@ static void mute(struct swale_client *client)
 /* One that lasted long enough has made good what failed before it; one that was given up by request is no failure. */
 static void count_failure(struct swale_client *client, uint64_t open_ms)
 {
-    if (client->hurry || open_ms >= client->config->options.reconnect.healthy_ms)
+    if (client->hurry || open_ms >= client->plan.config->options.reconnect.healthy_ms)
         client->failures = 0;
     if (!client->hurry)
         client->failures += client->failures < UINT32_MAX;
@@ -188,10 +188,10 @@ static int make_conn(struct swale_client *client, const struct swale__attempt_su
         .reading = success->reading,
         .ended = success->ended,
     };
-    swale_engine_init(&engine, swale__conn_group_config(client->group), swale__client_now(client));
+    swale_engine_init(&engine, swale__conn_group_config(client->plan.group), swale__client_now(client));
     int error = put_tap(client, success, &open.stream);
     if (!error)
-        error = swale__conn_new(&client->conn, client->group, &open);
+        error = swale__conn_new(&client->conn, client->plan.group, &open);
     if (error)
         client->tap = NULL;
     return error;
@@ -232,7 +232,7 @@ void swale__client_opened(void *context, const struct swale__attempt_success *su
     }
     client->state = SWALE_CLIENT_OPEN;
     client->opened_ms = swale__client_now(client);
-    if (client->config->options.max_pending > 0)
+    if (client->plan.config->options.max_pending > 0)
         swale__conn_track(client->conn);
     tell_open(client, success->response);
     if (!client->freed)

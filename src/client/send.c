@@ -115,7 +115,7 @@ void swale__client_feed(struct swale_client *client)
     struct swale__letter *letter;
     int result = 0;
     while (client->conn && result >= 0 && (letter = client->box.waiting) &&
-           swale_conn_queued(client->conn) <= client->config->limits.high_water) {
+           swale_conn_queued(client->conn) <= client->plan.config->limits.high_water) {
         struct place place;
         result = give(client, letter->kind, swale_span(letter->data, letter->size), &place);
         if (result >= 0) {
@@ -136,7 +136,7 @@ void swale__client_feed(struct swale_client *client)
 void swale__client_drain(struct swale_client *client)
 {
     if (!client->want_drain || client->state != SWALE_CLIENT_OPEN || !client->conn || client->box.waiting ||
-        swale_conn_queued(client->conn) > client->config->limits.high_water / 2)
+        swale_conn_queued(client->conn) > client->plan.config->limits.high_water / 2)
         return;
     client->want_drain = false;
     if (client->handler->on_drain)
@@ -161,14 +161,14 @@ static int check(const struct swale_client *client, enum swale_kind kind, struct
         return SWALE_ERR_STATE;
     if (client->state == SWALE_CLIENT_CLOSING)
         return SWALE_ERR_CLOSED;
-    bool keep = client->config->options.max_pending > 0 && client->state != SWALE_CLIENT_ENDED;
+    bool keep = client->plan.config->options.max_pending > 0 && client->state != SWALE_CLIENT_ENDED;
     return keep || client->state == SWALE_CLIENT_OPEN ? 0 : SWALE_ERR_NOT_CONNECTED;
 }
 
 /* What came back from a connection may have brought the box above its bound. */
 static bool fits(const struct swale_client *client, size_t size)
 {
-    uint64_t most = client->config->options.max_pending;
+    uint64_t most = client->plan.config->options.max_pending;
     return client->box.pending <= most && size <= most - client->box.pending;
 }
 
@@ -205,7 +205,7 @@ static int post(struct swale_client *client, struct swale__letter *letter, struc
 
 static int send_noted(struct swale_client *client, enum swale_kind kind, struct swale_span data, uint64_t *number)
 {
-    bool keep = client->config->options.max_pending > 0;
+    bool keep = client->plan.config->options.max_pending > 0;
     int error = check(client, kind, data);
     if (error)
         return error;

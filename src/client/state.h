@@ -27,17 +27,23 @@
 /* Before the first state has been told. */
 enum { SWALE__NOTHING_TOLD = 255 };
 
+/* What a try goes by: the options, and what they name that is shared. */
+struct swale__client_plan {
+    struct swale__client_config *config;
+    struct swale__conn_group *group;
+    struct swale__resolver *resolver;
+    struct swale_tls *tls, *proxy_tls; /* the configuration's or the commons' */
+};
+
 struct swale_client {
     struct swale_loop *loop;
     const struct swale_allocator *allocator;
     const struct swale_client_handler *handler;
     void *user;
-    struct swale__client_config *config;
     struct swale__commons *commons;
-    struct swale__conn_group *group;
-    struct swale__resolver *resolver;
-    struct swale_tls *tls, *proxy_tls; /* the configuration's or the commons' */
-    struct swale__jar *jar;            /* NULL for none */
+    struct swale__client_plan plan;
+    struct swale__client_plan next_plan; /* from the next try on; its config is NULL for none */
+    struct swale__jar *jar;              /* NULL for none */
 
     struct swale__attempt *attempt; /* the try under way */
     struct swale_conn *conn;        /* from before on_open until on_close has returned */
