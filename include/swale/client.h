@@ -253,10 +253,10 @@ SWALE_API int swale_client_configure(struct swale_client *client, const struct s
  * matters. Before the loop is freed. NULL is allowed. */
 SWALE_API void swale_client_free(struct swale_client *client);
 
-/* Closes for good. Open: the closing handshake, behind what is queued and what waits, as swale_conn_close; otherwise
- * the try or the wait ends at once, with SWALE_ERR_LOCAL_CLOSED, and messages that wait are refused. on_end follows,
- * with why the connection ended. Errors as
- * swale_conn_close; SWALE_ERR_CLOSED when it is closing or has ended. */
+/* Closes for good. Open: the closing handshake, as swale_conn_close, behind what is queued and what waits (unless
+ * nothing of that moves for close_wait_ms: then it is refused); otherwise the try or the wait ends at once, with
+ * SWALE_ERR_LOCAL_CLOSED, and messages that wait are refused. on_end follows, with why the connection ended. Errors
+ * as swale_conn_close; SWALE_ERR_CLOSED when it is closing or has ended. */
 SWALE_API int swale_client_close(struct swale_client *client, int code, const char *text);
 
 /* The same, but messages that come until the server's close frame are still delivered: as swale_conn_finish. */

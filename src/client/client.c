@@ -351,6 +351,7 @@ static void close_conn(struct swale_client *client, int code, const char *text)
     }
     client->close_code = code;
     snprintf(client->close_text, sizeof client->close_text, "%s", text ? text : "");
+    swale__client_watch_close(client);
 }
 
 static int close_client(struct swale_client *client, int code, const char *text, bool finishing)

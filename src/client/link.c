@@ -109,6 +109,7 @@ static void closed(struct swale_client *client, const struct swale_close *close)
     if (!client->freed && client->handler->on_close)
         client->handler->on_close(client, &closing);
     client->conn = NULL;
+    swale_timer_stop(client->loop, &client->probe); /* which a callback may have started just now */
     swale__client_tell(client, &news[0]);
     swale__client_tell(client, &news[1]);
     swale__client_end(client, close->reason);
@@ -118,7 +119,6 @@ static void on_close(struct swale_conn *conn, const struct swale_close *close)
 {
     struct swale_client *client = client_of(conn);
     mute(client);
-    swale_timer_stop(client->loop, &client->probe);
     swale__client_announce(client);
     if (!client->freed)
         closed(client, close);
@@ -133,9 +133,33 @@ void swale__client_unlink(struct swale_client *client)
     client->conn = NULL;
 }
 
+void swale__client_watch_close(struct swale_client *client)
+{
+    uint32_t wait_ms = client->config->limits.close_wait_ms;
+    client->close_position = swale__conn_handed(client->conn);
+    if (wait_ms != SWALE_OFF)
+        swale_timer_start(client->loop, &client->probe, swale__client_now(client) + wait_ms);
+}
+
+/* What still waits when the close goes ahead of it is refused at the end. */
+static void look_at_close(struct swale_client *client)
+{
+    if (swale__conn_handed(client->conn) != client->close_position) {
+        swale__client_watch_close(client);
+        return;
+    }
+    client->close_waits = false;
+    swale__client_close_conn(client, client->close_code, client->close_text);
+}
+
 void swale__client_probe_fired(struct swale_timer *timer)
 {
     struct swale_client *client = timer->context;
+    if (client->state == SWALE_CLIENT_CLOSING) {
+        if (client->close_waits)
+            look_at_close(client);
+        return;
+    }
     if (!client->heard && swale__conn_heard_ms(client->conn) <= client->probed_ms)
         swale_conn_fail(client->conn, SWALE_ERR_HEARTBEAT);
 }

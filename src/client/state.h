@@ -49,8 +49,9 @@ struct swale_client {
     struct swale_conn *conn;        /* from before on_open until on_close has returned */
     struct swale__stream *tap;      /* of the connection, while it is traced */
     struct swale_timer retry;       /* the next try */
-    struct swale_timer probe;       /* of swale_client_network_changed */
+    struct swale_timer probe;       /* of swale_client_network_changed, or of a close that waits */
     uint64_t probed_ms;
+    uint64_t close_position; /* how far the transport had got when such a close was looked at last */
     struct swale__work work; /* step; once freed, release */
 
     uint64_t opened_ms; /* the connection */
@@ -116,6 +117,9 @@ void swale__client_opened(void *client, const struct swale__attempt_success *suc
 /* Drops the connection, of which nothing more will be heard. */
 void swale__client_unlink(struct swale_client *client);
 void swale__client_probe_fired(struct swale_timer *timer);
+
+/* A close waits for what is pending: as long as that moves. */
+void swale__client_watch_close(struct swale_client *client);
 
 /* The group's on_progress and first_behind. */
 void swale__client_progress(void *commons, struct swale_conn *conn);

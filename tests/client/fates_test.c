@@ -243,6 +243,28 @@ static void test_close_behind_what_waits(void **state)
     client_bed_end(&bed);
 }
 
+/* But not for ever: a peer that does not read is closed without, and what waits is refused. */
+static void test_close_of_a_peer_that_does_not_read(void **state)
+{
+    static char block[200000];
+    struct client_bed bed = { .raw_peer = true, .pair = { .capacity = 1000 } };
+    struct swale_limits limits = { .ping_after_ms = SWALE_OFF };
+    struct swale_client_options options = { .max_pending = 1 << 20, .limits = &limits };
+    uint64_t number;
+    (void)state;
+    client_bed_begin(&bed, &options);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(swale_client_send(bed.client, SWALE_TEXT, block, sizeof block, &number), 0);
+    client_bed_open(&bed);
+    bed.log[0] = '\0';
+    assert_int_equal(client_bed_close(&bed, 1000, NULL), 0);
+    test_loop_advance(&bed.loop, 9999);
+    assert_log(&bed, "closing ");
+    test_loop_advance(&bed.loop, 1);
+    assert_log(&bed, "ended close:close-timeout:1006 1=unknown 2=refused 3=refused end:close-timeout ");
+    client_bed_end(&bed);
+}
+
 /* ---- Backpressure ------------------------------------------------------------------------------------ */
 
 static void test_drain(void **state)
@@ -485,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_taken_back_when_the_peer_ends),
         cmocka_unit_test(test_peer_closes_while_much_is_queued),
         cmocka_unit_test(test_close_behind_what_waits),
+        cmocka_unit_test(test_close_of_a_peer_that_does_not_read),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_against_a_model),
     };

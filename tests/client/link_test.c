@@ -290,6 +290,34 @@ static void test_probe_of_a_connection_that_goes(void **state)
     client_bed_end(&bed);
 }
 
+/* Asked of a connection that has just ended, from within on_retry: nothing may be left running. */
+static void look_and_close(struct client_bed *bed)
+{
+    network_changed(bed, 100);
+    if (bed->calls[AT_RETRY] == 2)
+        assert_int_equal(client_bed_close(bed, 1000, NULL), 0);
+}
+
+static void test_probe_within_on_retry(void **state)
+{
+    struct client_bed bed = { .act = { [AT_RETRY] = look_and_close }, .pair = { .capacity = 50 } };
+    struct swale_client_options options = { .max_pending = 1000 };
+    uint64_t number;
+    (void)state;
+    begin_open(&bed, &options);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 20; i++)
+            client_bed_send(&bed, "to be sent, or refused", &number);
+        swale_conn_abort(swale_client_conn(bed.client));
+        test_loop_settle(&bed.loop);
+        test_loop_advance(&bed.loop, 6000);
+        if (round == 0)
+            client_bed_open(&bed);
+    }
+    assert_int_equal(bed.calls[AT_END], 1);
+    client_bed_end(&bed);
+}
+
 /* ---- Memory ----------------------------------------------------------------------------------------- */
 
 /* Two connections with messages of every kind, a drop in between, and a close; whatever fails, nothing is lost
@@ -356,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_probe_that_is_not_answered),
         cmocka_unit_test(test_probe_while_paused),
         cmocka_unit_test(test_probe_of_a_connection_that_goes),
+        cmocka_unit_test(test_probe_within_on_retry),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests_name("client.link", tests, NULL, NULL);
