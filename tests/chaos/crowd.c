@@ -248,7 +248,7 @@ void crowd_free(struct crowd *crowd)
 /* ---- The books and the board --------------------------------------------------------------------------- */
 
 struct sums {
-    unsigned messages, copies, written, unknown, arrived, refused, cut_short;
+    unsigned messages, copies, written, unknown, arrived, refused, unheard;
 };
 
 /* Never more than once, whatever its fate: nothing is sent twice. Never, if it was refused. Always, if it was written
@@ -259,7 +259,7 @@ static void judge_copy(const struct copy *copy, unsigned seen, struct sums *sums
     switch (copy->fate) {
     case SWALE_FATE_WRITTEN:
         sums->written++;
-        sums->cut_short += copy->cut_short;
+        sums->unheard += seen == 0;
         assert_true(seen == 1 || copy->cut_short);
         break;
     case SWALE_FATE_UNKNOWN:
@@ -294,9 +294,9 @@ void crowd_judge(const struct crowd *crowd)
     }
     assert_true(sums.messages > 0);
     print_message(
-        "%u messages in %u copies: %u written (%u of them to connections that the server closed), %u unknown "
+        "%u messages in %u copies: %u written (%u of them not heard by a server that was closing), %u unknown "
         "(%u of them had arrived), %u refused; %llu tries, %llu connections, longest gap %llu ms\n",
-        sums.messages, sums.copies, sums.written, sums.cut_short, sums.unknown, sums.arrived, sums.refused,
+        sums.messages, sums.copies, sums.written, sums.unheard, sums.unknown, sums.arrived, sums.refused,
         (unsigned long long)crowd->tries, (unsigned long long)crowd->opened,
         (unsigned long long)crowd->longest_gap_ms);
 }
