@@ -365,7 +365,7 @@ static int close_client(struct swale_client *client, int code, const char *text,
     if (size < 0)
         return size;
     client->finishing = finishing;
-    if (client->state == SWALE_CLIENT_OPEN)
+    if (client->state == SWALE_CLIENT_OPEN && !client->deciding) /* of a policy the connection has ended */
         close_conn(client, code, text);
     swale_timer_stop(client->loop, &client->retry);
     turn_to(client, SWALE_CLIENT_CLOSING);
@@ -424,7 +424,8 @@ void swale_client_network_changed(struct swale_client *client, uint32_t probe_ms
     enum { PROBE_MS = 5000 };
     if (client->state == SWALE_CLIENT_WAITING)
         shorten_wait(client);
-    if (client->state != SWALE_CLIENT_OPEN || client->tracing || swale_timer_running(&client->probe))
+    if (client->state != SWALE_CLIENT_OPEN || client->deciding || client->tracing ||
+        swale_timer_running(&client->probe))
         return;
     client->heard = false;
     client->probed_ms = swale__client_now(client);

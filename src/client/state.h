@@ -71,7 +71,7 @@ struct swale_client {
     bool plain;    /* messages without a number need nothing but the connection */
     bool freed;
     bool was_open;
-    bool deciding;    /* within on_retry */
+    bool deciding;    /* within on_retry: the connection has ended, though the state is still OPEN */
     bool hurry;       /* the next decision is: at once */
     bool tracing;     /* within on_trace */
     bool heard;       /* something came since the probe */

@@ -453,6 +453,42 @@ static void test_reconnect_from_every_callback(void **state)
     try_from_all(try_to_reconnect, (bool[CLIENT_CALLBACKS]){ [AT_TRACE] = true });
 }
 
+static void change_network(struct client_bed *bed)
+{
+    swale_client_network_changed(bed->client, 1);
+}
+
+/* Within on_retry, too, whose client still seems open: its probe found no connection to look at. */
+static void test_network_change_from_every_callback(void **state)
+{
+    (void)state;
+    try_from_all(change_network, (bool[CLIENT_CALLBACKS]){ 0 });
+}
+
+/* The close that had to wait for the messages of the old connection did not wait for those of the next. */
+static void test_close_within_on_retry_is_not_kept(void **state)
+{
+    struct client_bed bed = { .raw_peer = true, .pair = { .capacity = 1000 } };
+    static char block[100000];
+    (void)state;
+    begin_open(&bed, &(struct swale_client_options){ .max_pending = 1 << 20 });
+    for (int i = 0; i < 3; i++)
+        assert_true(swale_client_send(bed.client, SWALE_BINARY, block, sizeof block, NULL) >= 0);
+    bed.act[AT_RETRY] = close_it;
+    bed.act[AT_CLOSE] = reconnect_it;
+    swale__stream_close(bed.raw, true);
+    test_loop_settle(&bed.loop);
+    bed.raw = NULL;
+    bed.act[AT_RETRY] = bed.act[AT_CLOSE] = NULL;
+    bed.raw_peer = false;
+    assert_true(swale_client_pending(bed.client) > 0);
+    client_bed_open(&bed);
+    test_loop_settle(&bed.loop);
+    assert_int_equal(swale_client_pending(bed.client), 0);
+    assert_int_equal(swale_client_state(bed.client), SWALE_CLIENT_OPEN);
+    client_bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +512,8 @@ int main(void)
         cmocka_unit_test(test_free_from_every_callback),
         cmocka_unit_test(test_close_from_every_callback),
         cmocka_unit_test(test_reconnect_from_every_callback),
+        cmocka_unit_test(test_network_change_from_every_callback),
+        cmocka_unit_test(test_close_within_on_retry_is_not_kept),
     };
     return cmocka_run_group_tests_name("client.client", tests, NULL, NULL);
 }
