@@ -178,6 +178,7 @@ struct swale__tls_stream {
 
     struct swale__tls_out out;
     size_t in_flight; /* bytes at the head of `out` that the lower is writing */
+    uint64_t handed;  /* bytes of ciphertext that the lower has taken */
 
     struct swale__work later; /* begins a client's handshake; goes on behind a pause */
     struct swale__work destroy;

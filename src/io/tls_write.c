@@ -30,11 +30,13 @@ void swale__tls_flush(struct swale__tls_stream *tls)
         ptrdiff_t written = swale__stream_write(tls->lower, parts, count);
         if (written == SWALE__IN_FLIGHT) {
             tls->in_flight = size;
+            tls->handed += size;
         } else if (written < 0) {
             tls->lower_dead = true;
             tls->error = tls->error ? tls->error : (int)written;
         } else {
             swale__tls_out_consume(&tls->out, tls->base.loop, (size_t)written);
+            tls->handed += (size_t)written;
             tls->lower_full = (size_t)written < size;
         }
     }
@@ -106,6 +108,7 @@ ptrdiff_t swale__tls_write(struct swale__stream *stream, const struct iovec *par
     struct cursor cursor = { parts, parts + (count < SWALE__IOV_MAX ? count : SWALE__IOV_MAX), 0 };
     char buffer[RECORD_MAX];
     size_t taken = 0;
+    uint64_t before = tls->handed;
     while (tls->open && has_room(tls)) {
         struct swale_span record = next_record(&cursor, buffer);
         if (record.size == 0 || !encrypt(tls, record))
@@ -113,7 +116,8 @@ ptrdiff_t swale__tls_write(struct swale__stream *stream, const struct iovec *par
         taken += record.size;
     }
     swale__tls_flush(tls);
-    if (tls->error) {
+    /* When some of it may have left before the fault, that has to be said: the fault is told later. */
+    if (tls->error && (taken == 0 || tls->handed == before)) {
         tls->error_told = true;
         return tls->error;
     }

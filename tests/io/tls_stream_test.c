@@ -394,6 +394,52 @@ static void test_lower_reset(void **state)
     bed_disconnect(bed);
 }
 
+/* ---- A write that fails in the middle ---- */
+
+static struct {
+    const struct swale__stream_ops *ops; /* of the lower stream */
+    int writes_left;
+} brittle;
+
+static ptrdiff_t write_brittle(struct swale__stream *stream, const struct iovec *parts, int count)
+{
+    return brittle.writes_left-- > 0 ? brittle.ops->write(stream, parts, count) : -EPIPE;
+}
+
+/* Bytes that have left are counted, also by a call in which the transport breaks behind them: who heard only of the
+ * error sent messages again that had arrived. */
+static void test_failing_behind_what_has_left(void **state)
+{
+    struct bed *bed = *state;
+    static char data[200000];
+    bed_contexts(bed, NULL, NULL);
+    bed->pair.capacity = 1 << 20;
+    assert_true(bed_shake(bed));
+    struct swale__stream_ops ops = *bed->lower[1]->ops;
+    brittle.ops = bed->lower[1]->ops;
+    brittle.writes_left = 1;
+    ops.write = write_brittle;
+    bed->lower[1]->ops = &ops;
+    struct iovec part = { .iov_base = data, .iov_len = sizeof data };
+    ptrdiff_t written = swale__stream_write(bed->client.stream, &part, 1);
+    assert_in_range(written, 1, sizeof data);
+    bed_run(bed);
+    assert_true(bed->server.got_size > 0 && bed->server.got_size <= (size_t)written);
+    assert_int_equal(bed->client.error, -EPIPE);
+    bed->lower[1]->ops = brittle.ops;
+    bed_disconnect(bed);
+
+    /* Where nothing had, the error is all there is to say. */
+    assert_true(bed_shake(bed));
+    brittle.writes_left = 0;
+    bed->lower[1]->ops = &ops;
+    assert_int_equal(swale__stream_write(bed->client.stream, &part, 1), -EPIPE);
+    bed->lower[1]->ops = brittle.ops;
+    bed_run(bed);
+    assert_int_equal(bed->client.error, 0);
+    bed_disconnect(bed);
+}
+
 /* RFC 8446 section 6.1: an end without close_notify may be an attacker's. */
 static void test_truncation(void **state)
 {
@@ -515,6 +561,7 @@ int main(void)
         BED_TEST(test_loop_outlasts_lingering),
         BED_TEST(test_close_from_within),
         BED_TEST(test_lower_reset),
+        BED_TEST(test_failing_behind_what_has_left),
         BED_TEST(test_truncation),
         BED_TEST(test_failing_allocations),
         BED_TEST(test_no_allocation_when_warm),
