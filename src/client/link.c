@@ -135,7 +135,7 @@ void swale__client_unlink(struct swale_client *client)
 
 void swale__client_watch_close(struct swale_client *client)
 {
-    uint32_t wait_ms = client->config->limits.close_wait_ms;
+    uint32_t wait_ms = client->plan.config->limits.close_wait_ms;
     client->close_position = swale__conn_handed(client->conn);
     if (wait_ms != SWALE_OFF)
         swale_timer_start(client->loop, &client->probe, swale__client_now(client) + wait_ms);
