@@ -67,16 +67,28 @@ static bool clean(struct swale_span text)
     return true;
 }
 
+/* A colon ends the user (RFC 7617 section 2): one that is escaped within it would come to stand elsewhere. */
+static bool is_login(struct swale_span userinfo, char *decoded, size_t room)
+{
+    ptrdiff_t size = swale_percent_decode(userinfo, false, decoded, room);
+    if (size < 0 || !clean(swale_span(decoded, (size_t)size)))
+        return false;
+    const char *colon = memchr(userinfo.data, ':', userinfo.size);
+    struct swale_span user = swale__slice(userinfo, 0, colon ? (size_t)(colon - userinfo.data) : userinfo.size);
+    size = swale_percent_decode(user, false, decoded, room);
+    return size <= 0 || !memchr(decoded, ':', (size_t)size);
+}
+
 static int check_userinfo(const struct swale_url *url, const struct swale_allocator *allocator, char *message)
 {
-    if (url->userinfo.size == 0)
+    size_t size = url->userinfo.size;
+    if (size == 0)
         return 0;
-    char *decoded = swale__alloc(allocator, url->userinfo.size);
+    char *decoded = swale__alloc(allocator, size);
     if (!decoded)
         return -ENOMEM;
-    ptrdiff_t size = swale_percent_decode(url->userinfo, false, decoded, url->userinfo.size);
-    bool good = size >= 0 && clean(swale_span(decoded, (size_t)size));
-    swale__free(allocator, decoded, url->userinfo.size);
+    bool good = is_login(url->userinfo, decoded, size);
+    swale__free(allocator, decoded, size);
     return good ? 0 : wrong(message, SWALE_ERR_URL, "url: the user and password are not well-formed");
 }
 

@@ -63,6 +63,8 @@ static void test_urls(void **state)
         { "ws://example.com:99999/", "url: the port is not a number between 1 and 65535 (at byte 17)" },
         { "ws://u%00:p@example.com/", "url: the user and password are not well-formed" },
         { "ws://u%zz@example.com/", "url: the user and password are not well-formed" },
+        { "ws://u%3Av:p@example.com/", "url: the user and password are not well-formed" },
+        { "ws://u%3av@example.com/", "url: the user and password are not well-formed" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
