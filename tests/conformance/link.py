@@ -1,0 +1,229 @@
+"""link.py - one connection to the peer under judgement: the judge's own, strict end of it, whichever role it has.
+
+What the peer sends is read all the time, by a task of its own, into a Transcript; what breaks a rule of RFC 6455 or RFC
+7692 whatever the case is about becomes a violation there. Pings are answered, and close frames too."""
+
+import asyncio
+import socket
+import struct
+import zlib
+
+from outcomes import Transcript
+from script import TAIL, Compressor
+from wire import BINARY, CLOSE, CONT, PING, PONG, RSV1, TEXT, Frame, close, masked, pong
+
+CHUNK = 1 << 18
+
+
+class Violation(Exception):
+    pass
+
+
+def demand(good, rule):
+    if not good:
+        raise Violation(rule)
+
+
+def code_valid(code):
+    """RFC 6455 section 7.4, and the codes that IANA's registry has added."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+class Link:
+    """`masking`: the judge is the client, and the peer must not mask. `deflate`: what was agreed on, a Deflate, or None."""
+
+    def __init__(self, reader, writer, masking, patience):
+        self.reader, self.writer, self.masking, self.patience = reader, writer, masking, patience
+        self.seen = Transcript()
+        self.buffer = bytearray()
+        self.changed = asyncio.Event()
+        self.close_sent = False
+        self.answers_close = True
+        self.deflate = None
+        self.under_way = None  # [opcode, compressed, parts] of the message that is being received
+        self.task = None
+        self.fill_in = {}  # of heads: {b"{host}": ...}
+
+    # ---- What comes
+
+    async def fill(self, patience=None):
+        """More bytes into the buffer; False at the end."""
+        try:
+            got = await asyncio.wait_for(self.reader.read(CHUNK), patience)
+        except TimeoutError:
+            raise
+        except OSError:
+            self.seen.end = "reset"
+            return False
+        self.buffer += got
+        self.changed.set()
+        if not got:
+            self.seen.end = "end"
+        return bool(got)
+
+    async def take(self, count):
+        while len(self.buffer) < count:
+            if not await self.fill():
+                raise EOFError
+        taken = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        return taken
+
+    def listen(self):
+        self.task = asyncio.ensure_future(self._listen())
+
+    async def _listen(self):
+        try:
+            while True:
+                await self._receive(await self._frame())
+                self.changed.set()
+        except EOFError:
+            pass
+        except Violation as violation:
+            self.seen.violations.append(str(violation))
+            self.writer.transport.abort()
+            self.seen.end = "end"
+        finally:
+            self.changed.set()
+
+    async def _frame(self):
+        """Reads one frame, and checks all that can be seen of it alone (RFC 6455 section 5.2)."""
+        first, second = await self.take(2)
+        demand(not self.seen.close, "something came behind the close frame (section 5.5.1)")
+        frame = Frame(first & 15, fin=first & 0x80 != 0, rsv=first >> 4 & 7)
+        demand((second & 0x80 == 0) == self.masking, "a server masks, or a client does not (section 5.1)")
+        demand(frame.opcode in (CONT, TEXT, BINARY, CLOSE, PING, PONG), f"opcode {frame.opcode} (section 5.2)")
+        length = second & 0x7F
+        if frame.opcode >= CLOSE:
+            demand(frame.fin and length < 126 and not frame.rsv, "a control frame with RSV, long or not final (section 5.5)")
+        if length == 126:
+            length = struct.unpack(">H", await self.take(2))[0]
+            demand(length > 125, "a length is not written in the shortest way (section 5.2)")
+        elif length == 127:
+            length = struct.unpack(">Q", await self.take(8))[0]
+            demand(65535 < length < 1 << 63, "a length is not written in the shortest way (section 5.2)")
+        key = await self.take(4) if second & 0x80 else None
+        payload = await self.take(length)
+        return Frame(frame.opcode, masked(payload, key) if key else payload, frame.fin, frame.rsv)
+
+    async def _receive(self, frame):
+        if frame.opcode == PING:
+            await self.send(self.encode([pong(frame.payload)]))
+        elif frame.opcode == PONG:
+            self.seen.pongs.append(frame.payload)
+        elif frame.opcode == CLOSE:
+            await self._receive_close(frame.payload)
+        else:
+            self._receive_data(frame)
+
+    async def _receive_close(self, payload):
+        demand(len(payload) != 1, "a close frame with one byte (section 5.5.1)")
+        code = struct.unpack(">H", payload[:2])[0] if payload else None
+        demand(code is None or code_valid(code), f"close code {code} (section 7.4)")
+        try:
+            payload[2:].decode()
+        except UnicodeDecodeError:
+            raise Violation("a close reason that is not UTF-8 (section 5.5.1)") from None
+        self.seen.close = (code, payload[2:])
+        if self.answers_close and not self.close_sent:
+            await self.send(self.encode([Frame(CLOSE, payload[:2])]))
+
+    def _receive_data(self, frame):
+        if frame.opcode == CONT:
+            demand(self.under_way, "a continuation of nothing (section 5.4)")
+            demand(not frame.rsv, "RSV on a continuation (RFC 7692 section 6.1)")
+        else:
+            demand(not self.under_way, "a message inside another (section 5.4)")
+            demand(frame.rsv in ((0, RSV1) if self.deflate else (0,)), "an RSV bit that nobody asked for (section 5.2)")
+            self.under_way = [frame.opcode, frame.rsv == RSV1, []]
+        self.under_way[2].append(frame.payload)
+        if frame.fin:
+            opcode, is_compressed, parts = self.under_way
+            self.under_way = None
+            self._receive_message(opcode, self.deflate.inflate(b"".join(parts)) if is_compressed else b"".join(parts))
+
+    def _receive_message(self, opcode, payload):
+        try:
+            self.seen.messages.append(payload.decode() if opcode == TEXT else payload)
+        except UnicodeDecodeError:
+            raise Violation("a text that is not UTF-8 (section 8.1)") from None
+
+    async def until(self, condition, patience=None):
+        """Waits until the transcript fits, the peer ends, or nothing has come for as long as the patience lasts."""
+        while not condition(self.seen) and not self.seen.end:
+            self.changed.clear()
+            try:
+                await asyncio.wait_for(self.changed.wait(), patience or self.patience)
+            except TimeoutError:
+                return
+
+    # ---- What goes
+
+    def encode(self, parts):
+        self.close_sent |= any(isinstance(part, Frame) and part.opcode == CLOSE for part in parts)
+        return b"".join(part.encode(self.masking) if isinstance(part, Frame) else self.filled(part) for part in parts)
+
+    def filled(self, part):
+        """What a head leaves open is known only here."""
+        for name, value in self.fill_in.items() if not self.task else ():
+            part = part.replace(name, value)
+        return part
+
+    async def send(self, data):
+        """What the peer does not take is its own affair: the transcript will show."""
+        try:
+            self.writer.write(data)
+            await asyncio.wait_for(self.writer.drain(), self.patience)
+        except (OSError, RuntimeError, TimeoutError):
+            pass
+
+    def compress(self, payload, how):
+        return self.deflate.compress(payload, how)
+
+    async def hang_up(self):
+        await self.send(self.encode([close(1000)]))
+
+    def half_close(self):
+        try:
+            self.writer.write_eof()
+        except OSError:
+            pass
+
+    def reset(self):
+        linger = struct.pack("ii", 1, 0)
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.writer.transport.abort()
+
+    async def done(self):
+        if self.task:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+        self.writer.transport.abort()
+
+
+class Deflate:
+    """permessage-deflate as agreed. The peer's window and context are held to what it said (RFC 7692 section 7.1): what
+    reaches beyond them cannot be inflated here."""
+
+    def __init__(self, own_bits, own_takeover, peer_bits, peer_takeover):
+        self.compressor = Compressor(own_bits, own_takeover)
+        self.peer_bits, self.peer_takeover = peer_bits, peer_takeover
+        self.stream = None
+
+    def compress(self, payload, how):
+        return self.compressor.compress(payload, how)
+
+    def inflate(self, data):
+        if not self.peer_takeover or self.stream is None:
+            self.stream = zlib.decompressobj(-self.peer_bits)
+        out = b""
+        rest = data + TAIL
+        try:
+            while rest:
+                out += self.stream.decompress(rest)
+                rest = self.stream.unused_data
+                if self.stream.eof:
+                    self.stream = zlib.decompressobj(-self.peer_bits, out[-32768:])
+        except zlib.error as error:
+            raise Violation(f"a message that cannot be inflated as agreed: {error} (RFC 7692 section 7.2.2)") from None
+        return out

@@ -1,0 +1,263 @@
+"""outcomes.py - what a peer may do, and what it has done.
+
+A Transcript is what was seen of the peer on one connection. An Outcome is one thing that a case allows; it tells how far a
+transcript fits it: OK, NON-STRICT (the RFC allows it, but says SHOULD to something else), or not at all (None). A case
+names its outcomes, and the best that fits is its result:
+
+    echoes()                 every message of the script comes back, every ping is answered, then the judge's close frame
+                             (1000) is, and the connection ends. echoes("a", b"b"): these messages (str: text, bytes: binary)
+    answers(1000)            the script itself has sent a close frame: it is answered with this code (None: with an empty
+                             close frame), and the connection ends
+    fails(1002)              the peer closes with one of these codes by itself, and ends the connection. after=["a"]: these
+                             messages came back before. NON-STRICT: no close frame, or another code that means an error
+                             (RFC 6455 section 7.1.7 says SHOULD to both)
+    accepts()                a handshake succeeds
+    refuses(400, 426)        a handshake is answered by one of these statuses. NON-STRICT: another error
+    drops()                  the peer ends the connection without a word
+    either(a, b, ...)        what the RFC leaves open: all of them are OK
+    non_strict(outcome)      OK becomes NON-STRICT
+"""
+
+from wire import shown
+
+OK, NON_STRICT, FAIL, DECLINED = "ok", "non-strict", "FAIL", "declined"
+ERRORS = (1002, 1003, 1007, 1008, 1009, 1010, 1011)
+
+
+class Transcript:
+    def __init__(self):
+        self.status = None  # of the HTTP answer, when the handshake was refused or is what the case is about
+        self.subprotocol = None
+        self.messages = []  # str or bytes, as they came
+        self.pongs = []
+        self.close = None  # (code or None, reason)
+        self.end = None  # "end" or "reset"; None: it did not end
+        self.violations = []  # what the peer did wrong by itself, whatever the case
+        self.declined = None  # the extension that the case needs was not agreed on: why
+
+    def __str__(self):
+        words = [f"answer {self.status}"] if self.status else []
+        words += [said(message) for message in self.messages[:6]]
+        words += [f"... ({len(self.messages)} messages)"] if len(self.messages) > 6 else []
+        words += [f"pong {shown(payload)}" for payload in self.pongs[:6]]
+        words += [f"close {code_name(self.close[0])} {shown(self.close[1], 60)}"] if self.close else []
+        words += [self.end or "no end"]
+        words += [f"violation: {violation}" for violation in self.violations]
+        return ", ".join(words)
+
+
+def said(message):
+    return f"text {shown(message.encode())}" if isinstance(message, str) else f"binary {shown(message)}"
+
+
+def code_name(code):
+    return "without a code" if code is None else str(code)
+
+
+def pongs_fit(expected, got):
+    """Of several pings that wait, only the latest must be answered (RFC 6455 section 5.5.3); pongs that nobody asked
+    for are allowed too (same section), but none with a payload that is not that of a ping."""
+    at = 0
+    for payload in got:
+        while at < len(expected) and expected[at] != payload:
+            at += 1
+        at += 1
+        if at > len(expected):
+            return False
+    return not expected or at == len(expected)
+
+
+class Outcome:
+    hangs_up = False  # does the judge send a close frame when the rest of the script is done?
+    handshake = False  # is it about the opening handshake?
+
+    def resolve(self, script):
+        """Takes what it expects from the script, where the case does not say."""
+
+    def satisfied(self, transcript):
+        """For those that hang up: has everything come that is to come?"""
+        return False
+
+    def doomed(self, transcript):
+        """Can it not come true any more?"""
+        return False
+
+    def fits(self, transcript):
+        raise NotImplementedError
+
+
+class Answers(Outcome):
+    def __init__(self, code, messages=None, hangs_up=False):
+        self.code, self.messages, self.hangs_up = code, messages, hangs_up
+        self.pongs = []
+
+    def resolve(self, script):
+        messages, self.pongs = script.meaning()
+        if self.messages is None:
+            self.messages = messages
+
+    def satisfied(self, transcript):
+        if len(transcript.messages) < len(self.messages):
+            return False
+        return not self.pongs or transcript.pongs[-1:] == self.pongs[-1:]
+
+    def fits(self, transcript):
+        """A message that was on its way when the close frame came may be lost, but not when the judge waited for it. The
+        code of the answer is "typically" that of the question (RFC 6455 section 5.5.1)."""
+        if transcript.end is None or transcript.close is None:
+            return None
+        lost = transcript.messages != self.messages
+        if lost and (self.hangs_up or transcript.messages != self.messages[: len(transcript.messages)]):
+            return None
+        if self.hangs_up and not pongs_fit(self.pongs, transcript.pongs):
+            return None
+        code = transcript.close[0]
+        if code == self.code:
+            return NON_STRICT if lost else OK
+        return NON_STRICT if code in (None, 1000, 1005) else None
+
+    def __str__(self):
+        heard = [said(message) for message in self.messages[:4]] + ["..."] * (len(self.messages) > 4)
+        heard += [f"pong {shown(payload)}" for payload in self.pongs[:4]] + ["..."] * (len(self.pongs) > 4)
+        asked = "to our close " if self.hangs_up else ""
+        return ", ".join([*heard, f"{asked}the answer {code_name(self.code)}, then the end"])
+
+
+class Fails(Outcome):
+    def __init__(self, codes, after):
+        self.codes, self.after = codes, after
+
+    def doomed(self, transcript):
+        return transcript.messages != self.after[: len(transcript.messages)]
+
+    def fits(self, transcript):
+        came = transcript.messages
+        if transcript.end is None or came != self.after[: len(came)]:
+            return None
+        if transcript.close is None:
+            return NON_STRICT
+        if transcript.close[0] not in self.codes:
+            return NON_STRICT if transcript.close[0] in ERRORS else None
+        return OK if came == self.after else NON_STRICT
+
+    def __str__(self):
+        heard = [said(message) for message in self.after]
+        return ", ".join([*heard, f"close {' or '.join(map(str, self.codes))}, then the end"])
+
+
+class Drops(Outcome):
+    def fits(self, transcript):
+        return OK if transcript.end and not transcript.close and not transcript.messages else None
+
+    def __str__(self):
+        return "the end without a close frame"
+
+
+class Either(Outcome):
+    def __init__(self, outcomes):
+        self.outcomes = outcomes
+        self.hangs_up = any(outcome.hangs_up for outcome in outcomes)
+        self.handshake = any(outcome.handshake for outcome in outcomes)
+
+    def resolve(self, script):
+        for outcome in self.outcomes:
+            outcome.resolve(script)
+
+    def satisfied(self, transcript):
+        return any(outcome.satisfied(transcript) for outcome in self.outcomes if outcome.hangs_up)
+
+    def doomed(self, transcript):
+        return all(outcome.doomed(transcript) for outcome in self.outcomes)
+
+    def fits(self, transcript):
+        return best([outcome.fits(transcript) for outcome in self.outcomes])
+
+    def __str__(self):
+        return "; or ".join(map(str, self.outcomes))
+
+
+class NonStrict(Either):
+    def fits(self, transcript):
+        return NON_STRICT if super().fits(transcript) else None
+
+    def __str__(self):
+        return f"NON-STRICT: {super().__str__()}"
+
+
+class Accepts(Outcome):
+    """What the answer may hold is judged by the role: a fault there is a violation."""
+
+    handshake = True
+    hangs_up = True
+
+    def __init__(self, subprotocol):
+        self.subprotocol = subprotocol
+
+    def satisfied(self, transcript):
+        return transcript.status == 101 and transcript.messages
+
+    def fits(self, transcript):
+        if transcript.status != 101 or transcript.messages != ["hello?"] or not transcript.close or not transcript.end:
+            return None
+        if self.subprotocol is not None and transcript.subprotocol not in self.subprotocol:
+            return None
+        return OK
+
+    def __str__(self):
+        chosen = f" with the subprotocol {' or '.join(map(str, self.subprotocol))}" if self.subprotocol else ""
+        return f"101{chosen}, and then an echo"
+
+
+class Refuses(Outcome):
+    handshake = True
+
+    def __init__(self, statuses):
+        self.statuses = statuses
+
+    def fits(self, transcript):
+        if transcript.status == 101 or transcript.messages:
+            return None
+        if transcript.status in self.statuses:
+            return OK
+        if transcript.status is None:
+            return NON_STRICT if transcript.end else None
+        return NON_STRICT if transcript.status >= 300 else None
+
+    def __str__(self):
+        return f"the answer {' or '.join(map(str, self.statuses))}"
+
+
+def best(fits):
+    return OK if OK in fits else NON_STRICT if NON_STRICT in fits else None
+
+
+def echoes(*messages):
+    return Answers(1000, list(messages) if messages else None, hangs_up=True)
+
+
+def answers(code, *messages):
+    return Answers(code, list(messages) if messages else None)
+
+
+def fails(*codes, after=()):
+    return Fails(codes, list(after))
+
+
+def drops():
+    return Drops()
+
+
+def accepts(subprotocol=None):
+    return Accepts(subprotocol)
+
+
+def refuses(*statuses):
+    return Refuses(statuses)
+
+
+def either(*outcomes):
+    return Either(outcomes)
+
+
+def non_strict(*outcomes):
+    return NonStrict(outcomes)
