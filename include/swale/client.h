@@ -230,6 +230,7 @@ struct swale_client_options {
     /* Messages sent while there is no connection wait for the next one, up to so many bytes of payload in all. 0:
      * they are refused. What a dropped connection had not begun to write waits too, also beyond this. */
     uint64_t max_pending;
+    uint32_t max_pending_messages; /* 65 536: and so many messages, empty ones included */
 };
 
 /* ---- Making and ending ------------------------------------------------------------------------------ */
@@ -243,9 +244,9 @@ enum { SWALE_CLIENT_MESSAGE_MAX = 256 };
 SWALE_API int swale_client_new(struct swale_client **client, struct swale_loop *loop,
                                const struct swale_client_options *options, char *message);
 
-/* From the next try on it goes by these options, but for handler, user and max_pending, which stay: a fresh token,
- * another server. Cookies stay in the jar. What is open or under way is left alone (swale_client_reconnect hurries
- * it). Also from on_retry and on_fail. Errors as swale_client_new; then nothing has changed. */
+/* From the next try on it goes by these options, but for handler, user and what may be pending, which stay: a fresh
+ * token, another server. Cookies stay in the jar. What is open or under way is left alone (swale_client_reconnect
+ * hurries it). Also from on_retry and on_fail. Errors as swale_client_new; then nothing has changed. */
 SWALE_API int swale_client_configure(struct swale_client *client, const struct swale_client_options *options,
                                      char *message);
 

@@ -301,6 +301,7 @@ int swale_client_configure(struct swale_client *client, const struct swale_clien
     struct swale__client_plan plan = { .config = NULL };
     same.handler = client->handler;
     same.max_pending = client->plan.config->options.max_pending;
+    same.max_pending_messages = client->plan.config->options.max_pending_messages;
     int error = make_plan(client, &same, &plan, message);
     if (error) {
         swale__client_config_free(plan.config);

@@ -345,6 +345,7 @@ static void set_defaults(struct swale__client_config *config)
     fill(&options->max_head, 16 * 1024);
     fill(&options->max_fields, 100);
     fill(&options->max_refusal, 64 * 1024);
+    fill(&options->max_pending_messages, 64 * 1024);
     fill(&reconnect->first_ms, 500);
     fill(&reconnect->max_ms, 30000);
     fill(&reconnect->healthy_ms, 60000);

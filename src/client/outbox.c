@@ -37,6 +37,7 @@ void swale__outbox_wait(struct swale__outbox *box, struct swale__letter *letter)
     if (!box->waiting)
         box->waiting = letter;
     box->pending += letter->size;
+    box->waiting_count++;
 }
 
 void swale__outbox_given(struct swale__outbox *box, struct swale__letter *letter, uint64_t begin, uint64_t end)
@@ -53,6 +54,7 @@ void swale__outbox_give(struct swale__outbox *box, uint64_t begin, uint64_t end)
     letter->end = end;
     box->waiting = letter->next;
     box->pending -= letter->size;
+    box->waiting_count--;
 }
 
 struct swale__letter *swale__outbox_pop(struct swale__outbox *box)
@@ -63,6 +65,7 @@ struct swale__letter *swale__outbox_pop(struct swale__outbox *box)
     if (letter == box->waiting) {
         box->waiting = letter->next;
         box->pending -= letter->size;
+        box->waiting_count--;
     }
     box->head = letter->next;
     if (!box->head)
@@ -92,7 +95,9 @@ uint64_t swale__outbox_first_behind(const struct swale__outbox *box, uint64_t po
 
 void swale__outbox_return(struct swale__outbox *box)
 {
-    for (struct swale__letter *letter = box->head; letter != box->waiting; letter = letter->next)
+    for (struct swale__letter *letter = box->head; letter != box->waiting; letter = letter->next) {
         box->pending += letter->size;
+        box->waiting_count++;
+    }
     box->waiting = box->head;
 }

@@ -27,6 +27,7 @@ struct swale__outbox {
     struct swale__letter *head, *tail;
     struct swale__letter *waiting; /* the first that has not been given; NULL when all have */
     uint64_t pending;              /* bytes of those that wait */
+    uint64_t waiting_count;
 };
 
 /* Not in any box yet. NULL when memory is out. */

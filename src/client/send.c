@@ -168,8 +168,10 @@ static int check(const struct swale_client *client, enum swale_kind kind, struct
 /* What came back from a connection may have brought the box above its bound. */
 static bool fits(const struct swale_client *client, size_t size)
 {
-    uint64_t most = client->plan.config->options.max_pending;
-    return client->box.pending <= most && size <= most - client->box.pending;
+    const struct swale_client_options *options = &client->plan.config->options;
+    uint64_t most = options->max_pending;
+    return client->box.waiting_count < options->max_pending_messages && client->box.pending <= most &&
+           size <= most - client->box.pending;
 }
 
 /* Whether this goes to the box rather than to the connection. */

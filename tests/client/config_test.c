@@ -309,6 +309,7 @@ static void test_defaults(void **state)
     assert_int_equal(filled->max_head, 16384);
     assert_int_equal(filled->max_fields, 100);
     assert_int_equal(filled->max_refusal, 65536);
+    assert_int_equal(filled->max_pending_messages, 65536);
     assert_int_equal(filled->max_redirects, 0);
     assert_int_equal(filled->reconnect.first_ms, 500);
     assert_int_equal(filled->reconnect.max_ms, 30000);

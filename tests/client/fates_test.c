@@ -59,6 +59,24 @@ static void test_waiting_in_order(void **state)
     client_bed_end(&bed);
 }
 
+static void test_too_many_to_wait(void **state)
+{
+    struct client_bed bed = { 0 };
+    struct swale_client_options options = { .max_pending = 100, .max_pending_messages = 3 };
+    (void)state;
+    client_bed_begin(&bed, &options);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(client_bed_send(&bed, "", NULL), 0);
+    assert_int_equal(client_bed_send(&bed, "", NULL), SWALE_ERR_QUEUE_FULL);
+    client_bed_open(&bed);
+    swale_conn_abort(bed.peer);
+    test_loop_settle(&bed.loop);
+    for (int i = 0; i < 3; i++) /* those before count no more */
+        assert_int_equal(client_bed_send(&bed, "", NULL), 0);
+    assert_int_equal(client_bed_send(&bed, "", NULL), SWALE_ERR_QUEUE_FULL);
+    client_bed_end(&bed);
+}
+
 static void test_refused_at_the_end(void **state)
 {
     struct client_bed bed = { 0 };
@@ -499,6 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_default),
         cmocka_unit_test(test_waiting_in_order),
+        cmocka_unit_test(test_too_many_to_wait),
         cmocka_unit_test(test_refused_at_the_end),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_written_then_unknown),
