@@ -1,9 +1,20 @@
 /* main.c - the program `swale`: a folder for each subcommand. */
 #include "app/commands.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <swale/base.h>
+
+/* A standard descriptor that was closed must not become a socket of ours, which would then get what is printed.
+ * Reading and writing here fails. */
+static void occupy_standard_descriptors(void)
+{
+    static const int flags[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", flags[fd]); /* the lowest that is free: this one */
+}
 
 static void print_help(FILE *out)
 {
@@ -22,6 +33,7 @@ static int unknown(const char *name)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    occupy_standard_descriptors();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
         return 0;

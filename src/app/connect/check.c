@@ -36,6 +36,7 @@ struct check {
     struct swale_timer patience;
     uint64_t began_ms, pinged_ms;
     uint64_t messages;
+    struct buffer notes; /* about the way, one a line */
     bool foreign, unverified;
     bool opened, answered, ended, untrusted, refused;
 };
@@ -75,13 +76,20 @@ static void report_with(struct check *check, enum mark mark, const char *text, s
     buffer_done(&line);
 }
 
+/* Takes the first line, without its newline. */
+static struct swale_span take_line(struct swale_span *lines)
+{
+    const char *end = memchr(lines->data, '\n', lines->size);
+    struct swale_span line = swale_span(lines->data, end ? (size_t)(end - lines->data) : lines->size);
+    *lines = end ? swale_span(end + 1, lines->size - line.size - 1) : swale_span(NULL, 0);
+    return line;
+}
+
 static void print_advice(struct swale_span lines)
 {
     while (lines.size > 0) {
-        const char *end = memchr(lines.data, '\n', lines.size);
-        size_t size = end ? (size_t)(end - lines.data) : lines.size;
-        printf("         %.*s\n", (int)size, lines.data);
-        lines = end ? swale_span(end + 1, lines.size - size - 1) : swale_span(NULL, 0);
+        struct swale_span line = take_line(&lines);
+        printf("         %.*s\n", (int)line.size, line.data);
     }
 }
 
@@ -97,6 +105,26 @@ static bool is_here(struct swale_span address)
 {
     return swale_span_equal(address, swale_text("unix")) || swale_span_equal(address, swale_text("::1")) ||
            (address.size >= 4 && memcmp(address.data, "127.", 4) == 0);
+}
+
+static bool begins(struct swale_span text, const char *words)
+{
+    size_t size = strlen(words);
+    return text.size >= size && memcmp(text.data, words, size) == 0;
+}
+
+/* Redirects, and addresses that did not answer while another one did: whoever tries those first waits. */
+static void report_detours(struct check *check, const struct swale_peer *peer)
+{
+    struct swale_span notes = buffer_span(&check->notes);
+    while (notes.size > 0) {
+        struct swale_span note = take_line(&notes);
+        if (begins(note, "redirected to "))
+            report(check, MARK_OK, "%.*s", (int)note.size, note.data);
+        else if (begins(note, "connect to "))
+            report(check, is_here(peer->address) ? MARK_OK : MARK_WARNING, "has another address: %.*s",
+                   (int)note.size, note.data);
+    }
 }
 
 static void report_way(struct check *check, const struct swale_peer *peer)
@@ -168,6 +196,7 @@ static void on_open(struct swale_client *client, const struct swale_client_openi
     swale_conn_peer(conn, &peer);
     check->opened = true;
     if (!check->foreign) {
+        report_detours(check, &peer);
         report_way(check, &peer);
         report_tls(check, &peer);
         report_handshake(check, opening->response);
@@ -175,6 +204,15 @@ static void on_open(struct swale_client *client, const struct swale_client_openi
         report_deflate(check, conn, opening->response);
     }
     send_ping(check, conn);
+}
+
+static void on_trace(struct swale_client *client, const struct swale_trace *trace)
+{
+    struct check *check = swale_client_user(client);
+    if (trace->kind != SWALE_TRACE_NOTE)
+        return;
+    escape_line(trace->text, &check->notes);
+    buffer_puts(&check->notes, "\n");
 }
 
 /* ---- Its ping and its close ------------------------------------------------------------------------- */
@@ -283,6 +321,7 @@ static const struct swale_client_handler handler = {
     .on_close = on_close,
     .on_fail = on_fail,
     .on_end = on_end,
+    .on_trace = on_trace,
 };
 
 static void forget_last(struct check *check)
@@ -290,6 +329,7 @@ static void forget_last(struct check *check)
     check->patience = (struct swale_timer){ .fire = on_patience_over, .context = check };
     check->began_ms = swale_loop_now(check->loop);
     check->messages = 0;
+    check->notes.size = 0;
     check->opened = check->answered = check->ended = check->untrusted = check->refused = false;
 }
 
@@ -379,6 +419,7 @@ int check_run(const struct connect_options *options, struct swale_loop *loop, st
     if (status == CONNECT_OK)
         print_summary(&check);
     swale_tls_unref(check.tls);
+    buffer_done(&check.notes);
     if (status != CONNECT_OK)
         return status;
     return check.marks[MARK_WRONG] > 0 ? CONNECT_FAILED : CONNECT_OK;

@@ -69,8 +69,6 @@ static int open_tls(struct connect *connect)
 static void stop(struct session *session, int number)
 {
     enum { BY_SIGNAL = 128 }; /* as shells count */
-    if (session->decided)
-        session_quit(session);
     session_end(session, BY_SIGNAL + number, "ended by %s", number == SIGINT ? "Ctrl-C" : "a signal");
 }
 
@@ -81,7 +79,7 @@ static void handle_signal(struct session *session, int number)
         terminal_resize(terminal);
     else if (number == SIGTSTP && terminal)
         terminal_suspend(terminal);
-    else if (number == SIGINT && terminal && session->opened && !session->decided)
+    else if (number == SIGINT && terminal && session->opened && !session->closing)
         terminal_interrupt(terminal);
     else if (number == SIGINT || number == SIGTERM || number == SIGHUP)
         stop(session, number);
@@ -174,7 +172,7 @@ static void converse(struct session *session)
     const char *line;
     while (!session->opened && !session->ended)
         session_step(session);
-    if (!session->ended && !session->decided)
+    if (!session->ended && !session->closing)
         say_note(&session->say, "(Ctrl-D ends%s)", session->options->slash ? ", /help helps" : "");
     while (!session->ended && (line = terminal_read(session->terminal)))
         prompt_line(session, line);

@@ -9,11 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* After a failure, so long for the close and for what waits to be written. */
+enum { GRACE_MS = 3000 };
+
 /* ---- The end ---------------------------------------------------------------------------------------- */
 
+/* The first failure stays; one may come even after a clean close, when standard output fails. */
 static void decide(struct session *session, int status, const char *fault)
 {
-    if (session->decided)
+    if (session->decided && (session->status != CONNECT_OK || status == CONNECT_OK))
         return;
     session->decided = true;
     session->status = status;
@@ -30,6 +34,7 @@ void session_end(struct session *session, int status, const char *format, ...)
     vsnprintf(fault, sizeof fault, format, arguments);
     va_end(arguments);
     decide(session, status, fault);
+    swale_timer_start(session->loop, &session->timeout, swale_loop_now(session->loop) + GRACE_MS);
     if (session_close(session, 1000, NULL) == SWALE_ERR_CLOSED) /* since before: who has not answered yet may never */
         session_quit(session);
 }
@@ -42,17 +47,31 @@ static void finish(struct session *session)
         swale_client_finish(session->client, 1000, NULL);
 }
 
+/* No more messages are delivered; so the answer can be read even though standard output is blocked. */
 int session_close(struct session *session, int code, const char *text)
 {
+    struct swale_conn *conn = session->client ? swale_client_conn(session->client) : NULL;
+    int error = session->client ? swale_client_close(session->client, code, text) : SWALE_ERR_CLOSED;
+    if (error < 0)
+        return error;
+    session->closing = true;
     input_stop(&session->input);
-    return session->client ? swale_client_close(session->client, code, text) : SWALE_ERR_CLOSED;
+    if (conn)
+        swale_conn_resume(conn);
+    return 0;
 }
 
-void session_quit(struct session *session)
+static void end(struct session *session)
 {
     session->ended = true;
     if (session->terminal)
         terminal_leave(session->terminal);
+}
+
+void session_quit(struct session *session)
+{
+    end(session);
+    output_done(&session->output);
 }
 
 /* How the last try or connection ended decides, unless something else did. */
@@ -66,7 +85,11 @@ static void on_timeout(struct swale_timer *timer)
 {
     struct session *session = timer->context;
     session->hurried = true;
-    session_end(session, CONNECT_TIMEOUT, "no end within %.3g s (--timeout)", session->options->timeout_ms / 1000.0);
+    if (session->status != CONNECT_OK)
+        session_quit(session);
+    else
+        session_end(session, CONNECT_TIMEOUT, "no end within %.3g s (--timeout)",
+                    session->options->timeout_ms / 1000.0);
 }
 
 static void on_stay_over(struct swale_timer *timer)
@@ -119,7 +142,7 @@ static void on_blocked(void *context, bool blocked)
 {
     struct session *session = context;
     struct swale_conn *conn = session->client ? swale_client_conn(session->client) : NULL;
-    if (conn && blocked)
+    if (conn && blocked && !session->closing)
         swale_conn_pause(conn);
     else if (conn)
         swale_conn_resume(conn);
@@ -211,7 +234,7 @@ static void on_message(struct swale_client *client, const struct swale_message *
 static void on_drain(struct swale_client *client)
 {
     struct session *session = swale_client_user(client);
-    if (!session->terminal && !session->decided)
+    if (!session->terminal && !session->closing)
         input_start(&session->input);
 }
 
@@ -283,8 +306,9 @@ static void on_end(struct swale_client *client, int reason)
 {
     struct session *session = swale_client_user(client);
     bool left = session->terminal && reason == SWALE_ERR_LOCAL_CLOSED;
-    decide(session, left ? CONNECT_OK : CONNECT_DROPPED, "there was no connection to close");
-    session_quit(session);
+    if (!session->decided)
+        decide(session, left ? CONNECT_OK : CONNECT_DROPPED, "there was no connection to close");
+    end(session);
 }
 
 static int64_t on_retry(struct swale_client *client, const struct swale_client_retry *retry)

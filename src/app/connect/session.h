@@ -34,7 +34,7 @@ struct session {
     uint64_t began_ms, ping_ms, received;
     int status;
     char *fault; /* why the status is not 0 */
-    bool opened, decided, ended;
+    bool opened, decided, closing, ended;
     bool input_over;
     bool hurried; /* by --timeout: what standard output does not take is not waited for */
 };
@@ -48,10 +48,11 @@ void session_step(struct session *session);
 /* Closes: how that goes decides how the session ends. Errors as swale_client_close. */
 int session_close(struct session *session, int code, const char *text);
 
-/* Decides how it ends, if nothing did before: with this status and this line about what went wrong. Then closes. */
+/* Decides how it ends, if no failure did before: with this status and this line about what went wrong. Then closes, and
+ * drops what is left when that takes long. */
 void session_end(struct session *session, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Drops what is left. */
+/* Drops what is left, at once. */
 void session_quit(struct session *session);
 
 /* Sends a text message, or a binary one with --binary. 0, SWALE_FULL or an error, of which nothing was said. */

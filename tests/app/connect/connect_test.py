@@ -6,6 +6,7 @@ Run by ctest with SWALE_PROGRAM (the program) and MAN (the directory of the man 
 import asyncio
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -27,6 +28,7 @@ from scripted import BINARY, CLOSE, PING, PONG, TEXT, Scripted, close_frame, fra
 SWALE = os.environ["SWALE_PROGRAM"]
 MAN = os.environ["MAN"]
 PATIENCE = 30
+F_SETPIPE_SZ = 1031
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
@@ -255,6 +257,17 @@ class ExitStatus(Case):
         finally:
             os.close(directory)
 
+    def test_13_closed_descriptors(self):
+        def send(connection):
+            connection.accept()
+            connection.send(frame(TEXT, b"hello"))
+            return connection.read_messages()
+        self.against(collect, 13, "standard input: bad file descriptor", stdin=None, preexec_fn=lambda: os.close(0))
+        with Scripted(send) as server:
+            self.ends(13, "standard output: bad file descriptor", "--wait", server.url(), stdout=None,
+                      preexec_fn=lambda: os.close(1))
+            self.assertEqual(server.wait()[0], [struct.pack("!H", 1000)])
+
     def test_14_input(self):
         with Scripted(collect) as server:
             self.ends(14, "standard input: message 3 is not UTF-8 .*", server.url(), input=b"one\ntwo\n\xff\nfour\n")
@@ -435,6 +448,39 @@ class Piped(Case):
             self.assertLess(self.memory(process), 60 << 20)
             out, errors = process.communicate(timeout=PATIENCE)
             self.assertEqual((len(out), errors, process.returncode), (count * 200001, b"", 0))
+
+    def test_a_failure_to_write_outweighs_a_clean_close(self):
+        """The pipe is small, so that the close has passed while part of the message still waits to be written."""
+        def script(connection):
+            connection.accept()
+            connection.send(frame(TEXT, b"z" * 30000) + close_frame(1000))
+            return connection.read_frame()
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, F_SETPIPE_SZ, 4096)
+        with Scripted(script) as server, running("--wait", server.url(), stdout=writing) as process:
+            os.close(writing)
+            self.assertEqual(server.wait()[0][0], CLOSE)
+            os.close(reading)
+            self.assertEqual(process.wait(PATIENCE), 13)
+            self.assertEqual(process.stderr.read(), b"swale connect: standard output: broken pipe\n")
+
+    def test_hears_the_answers_to_the_last_words(self):
+        with Scripted(echo) as server:
+            data = b"".join(b"%d\n" % n for n in range(1000))
+            self.assertEqual(run(server.url(), input=data).stdout, data)
+
+    def test_standard_output_that_nobody_reads_keeps_nobody(self):
+        def flood(connection):
+            connection.accept()
+            connection.send(frame(TEXT, b"z" * 1000000))
+            return connection.read_messages()
+        for options, number, status in [(["--timeout", "300ms", "--wait"], None, 9), (["--wait"], signal.SIGTERM, 143)]:
+            with Scripted(flood) as server, running(*options, server.url()) as process:
+                self.assertTrue(select.select([process.stdout], [], [], PATIENCE)[0])
+                if number:
+                    process.send_signal(number)
+                self.assertEqual(process.wait(PATIENCE), status)
+                self.assertEqual(server.wait()[0], [struct.pack("!H", 1000)])
 
     def memory(self, process):
         with open(f"/proc/{process.pid}/status") as file:
@@ -861,6 +907,19 @@ class Check(Case):
             status, text = self.checked("--cacert", certificate.certificate, f"wss://localhost:{server.port}/echo")
             self.assertEqual(status, 0)
             self.assertIn("ok       the certificate is trusted, and for this name: CN=localhost", text)
+
+    def test_the_way(self):
+        """A name with two addresses, of which one answers; and a redirect."""
+        def script(connection):
+            if b"GET /there " in connection.head:
+                return echo(connection)
+            return connection.answer("307 Moved", b"", "Location: /there")
+        with Scripted(script) as server:
+            status, text = self.checked("--follow-redirects", "1", f"ws://localhost:{server.port}/")
+        self.assertEqual(status, 0)
+        self.assertIn("ok       redirected to ", text)
+        self.assertRegex(text, r"ok       connected to 127\.0\.0\.1 port \d+")
+        self.assertRegex(text, r"ok       has another address: connect to \[::1\]:\d+: ")
 
     def test_nothing_there(self):
         status, text = self.checked("ws://127.0.0.1:1/")
