@@ -162,12 +162,41 @@ static void act_on_connection(struct world *world, unsigned what)
         swale_conn_abort(conn);
 }
 
+static struct swale_client_options options_of(struct world *world, unsigned options)
+{
+    static const struct swale_limits limits = { .max_message = 10000, .high_water = 20000, .max_queue = 50000 };
+    return (struct swale_client_options){
+        .url = options & PARTS ? "ws://server.example/" : "http://user:password@[::1]:81/other?",
+        .handler = &world->handler,
+        .user = world,
+        .proxy = "",
+        .limits = options & PARTS ? &limits : NULL,
+        .deflate = { .enabled = options & DEFLATE },
+        .reconnect = { .max_failures = options & SHORT ? 2 : 0 },
+        .max_pending = options & PENDING ? 30000 : 0,
+    };
+}
+
+static void configure(struct world *world)
+{
+    struct swale_client_options options = options_of(world, take(world));
+    if (options.max_pending)
+        options.url = "no URL";
+    world->calling = true;
+    int result = swale_client_configure(world->client, &options, NULL);
+    world->calling = false;
+    require(options.max_pending ? result < 0 : result == 0 || result == -ENOMEM);
+}
+
 static void act(struct world *world)
 {
     unsigned what = take(world);
     if (!world->client)
         return;
     switch (what % 16) {
+    case 9:
+        configure(world);
+        break;
     case 10:
         world->calling = true;
         swale_client_close(world->client, what & 16 ? 1000 : 0, what & 16 ? "bye" : NULL);
@@ -662,7 +691,6 @@ static bool begin(struct world *world)
     struct swale_loop_options loop = {
         .allocator = &world->allocator, .clock = read_clock, .clock_context = world, .receive_buffer = 4096
     };
-    const struct swale_limits limits = { .max_message = 10000, .high_water = 20000, .max_queue = 50000 };
     world->handler = (struct swale_client_handler){
         .on_open = on_open,
         .on_message = on_message,
@@ -678,16 +706,7 @@ static bool begin(struct world *world)
         .on_retry = options & WILD ? on_retry : NULL,
         .on_trace = options & TRACE ? on_trace : NULL,
     };
-    struct swale_client_options client = {
-        .url = "ws://server.example/",
-        .handler = &world->handler,
-        .user = world,
-        .proxy = "",
-        .limits = &limits,
-        .deflate = { .enabled = options & DEFLATE },
-        .reconnect = { .max_failures = options & SHORT ? 2 : 0 },
-        .max_pending = options & PENDING ? 30000 : 0,
-    };
+    struct swale_client_options client = options_of(world, options);
     world->out = malloc(OUT_MAX);
     require(world->out && swale_loop_new(&world->loop, &loop) == 0);
     world->memory.fail_at = options & SHORT ? world->memory.allocations + 1 + take(world) % 64 : 0;

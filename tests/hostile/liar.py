@@ -234,9 +234,10 @@ def meet(script, *options, stdin=b"", tls=None, limit=LIMIT, path="/", host=None
 
 
 class Lies:
-    """A group of rows: (name, act)."""
+    """A group of rows: (name, act); so many at a time, for those that mostly wait."""
 
-    def __init__(self):
+    def __init__(self, threads=1):
+        self.threads = threads
         self.rows = []
 
     def row(self, name):

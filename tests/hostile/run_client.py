@@ -1,5 +1,6 @@
 """run_client.py GROUP [ROW...] - runs the rows of lies/GROUP.py: `swale connect` against a server that lies."""
 
+import concurrent.futures
 import importlib
 import os
 import sys
@@ -26,9 +27,12 @@ def run_row(name, act):
 
 
 def run_group(group, wanted):
-    rows = importlib.import_module(f"lies.{group}").LIES.rows
-    good = [run_row(f"{group}.{name}", act) for name, act in rows if not wanted or name in wanted]
-    assert all(good) and good, f"{good.count(False)} of {len(good)} rows failed"
+    lies = importlib.import_module(f"lies.{group}").LIES
+    rows = [(f"{group}.{name}", act) for name, act in lies.rows if not wanted or name in wanted]
+    assert rows, "no such row"
+    with concurrent.futures.ThreadPoolExecutor(lies.threads) as pool:
+        good = list(pool.map(run_row, *zip(*rows)))
+    assert all(good), f"{good.count(False)} of {len(good)} rows failed"
     print(f"{len(good)} rows{', sanitized' if SANITIZED else ''}")
 
 

@@ -6,7 +6,7 @@ import time
 from liar import CLOSED, DROPPED, TIMEOUT, Lies, closing, frame, meet
 from wire import CLOSE, TEXT
 
-LIES = Lies()
+LIES = Lies(threads=4)
 EVIL = b"\x1b]0;owned\x07\x1b[2J\r\n\xc2\x9b31m"
 
 LIES.ends("codes", *[closing(code) for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)], code=1002)

@@ -6,7 +6,7 @@ from liar import DROPPED, REFUSED, TIMEOUT, Lies, answer, frame, meet
 from program import slack
 from wire import PING
 
-LIES = Lies()
+LIES = Lies(threads=8)
 SHORT = ("--connect-timeout", "1s")
 LATE = 1 + slack(1.5)  # seconds
 
