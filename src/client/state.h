@@ -35,11 +35,25 @@ struct swale__client_plan {
     struct swale_tls *tls, *proxy_tls; /* the configuration's or the commons' */
 };
 
+/* What every message needs comes first, to lie in one cache line. */
 struct swale_client {
     struct swale_loop *loop;
     const struct swale_allocator *allocator;
     const struct swale_client_handler *handler;
     void *user;
+    uint8_t state; /* enum swale_client_state */
+    uint8_t told;  /* the last one that on_state has been given */
+    bool plain;    /* messages without a number need nothing but the connection */
+    bool freed;
+    bool was_open;
+    bool deciding;    /* within on_retry: the connection has ended, though the state is still OPEN */
+    bool hurry;       /* the next decision is: at once */
+    bool tracing;     /* within on_trace */
+    bool heard;       /* something came since the probe */
+    bool want_drain;  /* on_drain is due when there is room */
+    bool close_waits; /* swale_client_close was called with messages pending */
+    bool finishing;   /* it was swale_client_finish */
+
     struct swale__commons *commons;
     struct swale__client_plan plan;
     struct swale__client_plan next_plan; /* from the next try on; its config is NULL for none */
@@ -65,19 +79,6 @@ struct swale_client {
 
     int close_code; /* of the close that waits for what is pending */
     char close_text[SWALE_REASON_MAX + 1];
-
-    uint8_t state; /* enum swale_client_state */
-    uint8_t told;  /* the last one that on_state has been given */
-    bool plain;    /* messages without a number need nothing but the connection */
-    bool freed;
-    bool was_open;
-    bool deciding;    /* within on_retry: the connection has ended, though the state is still OPEN */
-    bool hurry;       /* the next decision is: at once */
-    bool tracing;     /* within on_trace */
-    bool heard;       /* something came since the probe */
-    bool want_drain;  /* on_drain is due when there is room */
-    bool close_waits; /* swale_client_close was called with messages pending */
-    bool finishing;   /* it was swale_client_finish */
 };
 
 static inline uint64_t swale__client_now(const struct swale_client *client)
