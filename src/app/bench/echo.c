@@ -31,35 +31,38 @@ static int send_message(struct link *link, uint64_t due)
     return swale_conn_send(link->conn, echo->kind, echo->message, echo->size);
 }
 
-static bool is_answer(struct echo *echo, const struct link *link, const struct swale_message *message)
+/* Compares the next part of the oldest answer that is to come. */
+static void compare(struct echo *echo, struct link *link, const struct swale_part *part)
 {
-    if (message->data.size != echo->size || message->kind != echo->kind)
-        return false;
-    payload_put(echo->message, echo->size, stamp_of(link, link->finished));
-    return memcmp(message->data.data, echo->message, echo->size) == 0;
-}
-
-static void verify(struct echo *echo, const struct link *link, const struct swale_message *message)
-{
-    if (is_answer(echo, link, message))
-        link->worker->tally->verified++;
-    else
-        link->worker->tally->differed++;
-}
-
-static void on_message(struct swale_client *client, const struct swale_message *message)
-{
-    struct link *link = link_of(client);
-    struct worker *worker = link->worker;
-    struct echo *echo = worker->load;
-    struct tally *tally = worker->tally;
-    uint64_t now = worker_time(worker, link);
-    if (link->finished == link->sent) {
-        tally->unexpected++;
+    if (part->first) {
+        link->compared = 0;
+        link->wrong = part->kind != echo->kind;
+    }
+    if (link->wrong || part->data.size > echo->size - link->compared) {
+        link->wrong = true;
         return;
     }
-    if (echo->verify)
-        verify(echo, link, message);
+    payload_put(echo->message, echo->size, stamp_of(link, link->finished));
+    link->wrong =
+        part->data.size > 0 && memcmp(part->data.data, echo->message + link->compared, part->data.size) != 0;
+    link->compared += part->data.size;
+}
+
+static void verify(struct echo *echo, struct link *link, const struct swale_part *part)
+{
+    compare(echo, link, part);
+    if (!part->last)
+        return;
+    if (link->wrong || link->compared < echo->size)
+        link->worker->tally->differed++;
+    else
+        link->worker->tally->verified++;
+}
+
+static void take_answer(struct echo *echo, struct link *link, uint64_t now)
+{
+    struct worker *worker = link->worker;
+    struct tally *tally = worker->tally;
     uint64_t due = senders_finish(&echo->senders, link);
     if (worker_counts(worker, due)) {
         tally->received++;
@@ -67,10 +70,28 @@ static void on_message(struct swale_client *client, const struct swale_message *
     }
     if (worker_counts(worker, now)) {
         tally->arrived++;
-        tally->bytes_received += message->data.size;
         worker->last = now;
     }
     senders_refill(&echo->senders, link, now);
+}
+
+/* Parts, because nothing has to be put together and copied for them. */
+static void on_part(struct swale_client *client, const struct swale_part *part)
+{
+    struct link *link = link_of(client);
+    struct worker *worker = link->worker;
+    struct echo *echo = worker->load;
+    if (link->finished == link->sent) {
+        worker->tally->unexpected += part->last;
+        return;
+    }
+    uint64_t now = worker_time(worker, link);
+    if (worker_counts(worker, now))
+        worker->tally->bytes_received += part->data.size;
+    if (echo->verify)
+        verify(echo, link, part);
+    if (part->last)
+        take_answer(echo, link, now);
 }
 
 static void on_drain(struct swale_client *client)
@@ -101,7 +122,7 @@ static int open_echo(struct worker *worker)
         return -ENOMEM;
     payload_fill(echo->message, echo->size, options->binary);
     echo->links.worker = worker;
-    echo->links.handler = (struct swale_client_handler){ .on_message = on_message, .on_drain = on_drain };
+    echo->links.handler = (struct swale_client_handler){ .on_part = on_part, .on_drain = on_drain };
     echo->links.on_lost = on_lost;
     echo->links.shares[0] = worker_share(worker, options->connections);
     echo->senders.worker = worker;

@@ -168,12 +168,24 @@ void links_stop(struct links *links)
     links->stopped = true;
 }
 
+static void drop_unopened(struct links *links)
+{
+    for (uint32_t i = 0; links->all && i < links->next; i++) {
+        struct link *link = &links->all[i];
+        if (link->conn)
+            continue;
+        swale_client_free(link->client);
+        link->client = NULL;
+    }
+}
+
 static void close_all(struct links *links)
 {
     enum { PATIENCE_MS = 1000 };
     struct swale_loop *loop = links->worker->loop;
     uint64_t deadline = swale_loop_now(loop) + PATIENCE_MS;
     links->closing = true;
+    drop_unopened(links);
     for (uint32_t i = 0; i < links->open_count; i++)
         swale_client_close(links->open[i]->client, 1000, NULL);
     while (links->open_count > 0 && swale_loop_now(loop) < deadline)

@@ -11,13 +11,10 @@ struct flight {
     uint32_t left; /* fan-out: subscribers of this process that it has not reached yet */
 };
 
+/* What every message needs comes first, in one cache line. */
 struct link {
     struct worker *worker;
-    struct swale_client *client;
     struct swale_conn *conn; /* while it is open */
-    uint64_t began;          /* ns */
-    uint32_t number;         /* among the worker's */
-    uint32_t place;          /* among the open ones */
 
     /* As a sender (senders.h). Messages are numbered from 0; finished <= sent <= assigned. */
     uint64_t assigned, sent, finished;
@@ -25,6 +22,15 @@ struct link {
     struct flight *flights; /* those from `finished` on, each at its number modulo the size */
     uint32_t flights_size;  /* a power of two, or 0 */
     bool full;              /* its queue is: wait for on_drain */
+
+    /* Of the answer under way, for echo.c to verify. */
+    bool wrong;
+    uint64_t compared;
+
+    struct swale_client *client;
+    uint64_t began;  /* to be opened, ns */
+    uint32_t number; /* among the worker's */
+    uint32_t place;  /* among the open ones */
 
     /* As a subscriber (fan_out.c). */
     uint64_t received;

@@ -49,8 +49,8 @@ static void warn_of_load(const struct report *report, struct report_warnings *wa
         warn(warnings, "a thread of the generator was busy %.0f%% of the time: it may be what limits; more --threads",
              report->busiest * 100);
     if (total->sent < total->asked)
-        warn(warnings, "%llu of %llu messages could not be sent in time: the rate asked for is too high",
-             (wide)(total->asked - total->sent), (wide)total->asked);
+        warn(warnings, "%llu of %llu messages could not be sent in time: %s", (wide)(total->asked - total->sent),
+             (wide)total->asked, total->lost > 0 ? "connections were lost" : "the rate asked for is too high");
     else if (report->plan->options->rate &&
              (double)total->arrived < BEHIND_TOO_MUCH * (double)report_expected(report))
         warn(warnings, "answers came slower than messages were sent: the latencies are those of a growing queue");
