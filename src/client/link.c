@@ -245,6 +245,10 @@ void swale__client_opened(void *context, const struct swale__attempt_success *su
         return;
     }
     int error = make_conn(client, success);
+    if (client->freed) { /* from on_trace, by what came with the answer */
+        swale__client_unlink(client);
+        return;
+    }
     if (error) {
         struct swale_client_failure failure = {
             .reason = error,

@@ -208,7 +208,7 @@ static int make_streams(struct client_bed *bed, struct swale__stream **stream)
 static void succeed(struct client_bed *bed)
 {
     static const struct swale_response response = { .status = 101 };
-    struct swale__attempt_success success = { .response = &response, .ended = bed->early_end };
+    struct swale__attempt_success success = { .response = &response, .early = bed->early, .ended = bed->early_end };
     int error = make_streams(bed, &success.stream);
     if (error) {
         fail_with(bed, &(struct swale_client_failure){ .reason = error, .phase = SWALE_PHASE_CONNECT }, -1);

@@ -46,7 +46,8 @@ struct client_bed {
     bool open_all;     /* attempts succeed by themselves */
     int attempt_error; /* what swale__attempt_new returns */
     struct swale__pair_options pair;
-    bool early_end; /* the stream's on_end has come with the answer */
+    bool early_end;          /* the stream's on_end has come with the answer */
+    struct swale_span early; /* what has come behind it */
 
     struct swale__conn_group *group; /* the server's */
     struct swale__conn_counters counters;

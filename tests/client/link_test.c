@@ -142,6 +142,20 @@ static void test_free_within_a_traced_send(void **state)
     client_bed_end(&bed);
 }
 
+/* Freed from on_trace by a frame that came with the answer: it never is a connection, and nobody hears of it. */
+static void test_free_by_the_first_frame(void **state)
+{
+    struct client_bed bed = { .early = { .data = "\x81\x02hi", .size = 4 }, .act = { [AT_TRACE] = client_bed_free } };
+    (void)state;
+    begin_open(&bed, NULL);
+    assert_null(bed.client);
+    test_loop_settle(&bed.loop);
+    assert_int_equal(bed.calls[AT_TRACE], 1);
+    assert_int_equal(bed.calls[AT_OPEN], 0);
+    assert_int_equal(bed.peer_reason, SWALE_ERR_RESET);
+    client_bed_end(&bed);
+}
+
 /* A client that is freed right behind its close leaves the last words to the connection, and no trace of them. */
 static void test_free_in_on_close_with_a_trace(void **state)
 {
@@ -376,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_ended_with_the_answer),
         cmocka_unit_test(test_trace_looks_only),
         cmocka_unit_test(test_free_within_a_traced_send),
+        cmocka_unit_test(test_free_by_the_first_frame),
         cmocka_unit_test(test_free_in_on_close_with_a_trace),
         cmocka_unit_test(test_half_open),
         cmocka_unit_test(test_network_changed_while_waiting),
