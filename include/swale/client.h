@@ -22,7 +22,11 @@
  *
  * No callback comes from within a call of these functions, but for on_trace. All of them may be called from any
  * callback, swale_client_free included; from on_trace, which sees what is just being written, nothing can be sent,
- * closed or reconnected (SWALE_ERR_STATE).
+ * closed or reconnected (SWALE_ERR_STATE), nor may anything be done to the connection itself.
+ *
+ * Clients do not wait for each other: any number may be connecting to one address at a time. (RFC 6455 section 4.1
+ * wants one after another, as browsers do it to protect servers from the scripts of strangers. A program is not that,
+ * and would have to know of every other program on the machine; what spreads its tries is their random delay.)
  */
 #ifndef SWALE_CLIENT_H
 #define SWALE_CLIENT_H
@@ -148,7 +152,8 @@ struct swale_client_handler {
      * swale_client_reconnect's doing. The client still has to be freed. What waited has been refused. */
     void (*on_end)(struct swale_client *client, int reason);
     void (*on_state)(struct swale_client *client, enum swale_client_state state); /* each change, before the others */
-    /* A message that was numbered came to this fate: WRITTEN, and from there perhaps UNKNOWN; or REFUSED, UNKNOWN. */
+    /* A message that was numbered came to this fate: WRITTEN, and from there perhaps UNKNOWN; or REFUSED, UNKNOWN.
+     * When a connection drops there is a call for each that it was ever given. */
     void (*on_fate)(struct swale_client *client, uint64_t number, enum swale_fate fate);
     /* The policy: milliseconds until the next try, or SWALE_CLIENT_STOP. NULL returns retry->delay_ms. It must not
      * free the client. */
@@ -209,8 +214,9 @@ struct swale_client_options {
     uint32_t max_refusal;              /* 64 KiB: so much of the body of an answer that refuses is handed on */
     uint32_t max_redirects;            /* off: 0. Never from wss to ws, nor to a socket of the file system. Another
                                         * origin (scheme, host or port) gets no fields, cookies or credentials that
-                                        * were meant for the first, and no TLS with a `tls` of the caller's, which may
-                                        * hold a certificate: such a redirect is not followed */
+                                        * were meant for the first (but what this host has set as cookies, from any
+                                        * port), and no TLS with a `tls` of the caller's, which may hold a
+                                        * certificate: such a redirect is not followed */
     bool no_cookies; /* do not send back what Set-Cookie has set (kept in memory, for the host that set it only) */
 
     /* How to get there. */
@@ -227,8 +233,9 @@ struct swale_client_options {
 
     struct swale_reconnect reconnect;
 
-    /* Messages sent while there is no connection wait for the next one, up to so many bytes of payload in all. 0:
-     * they are refused. What a dropped connection had not begun to write waits too, also beyond this. */
+    /* Messages sent while there is no connection wait for the next one, up to so many bytes of payload in all (what
+     * else a message takes, some 100 bytes, does not count). 0: they are refused. What a dropped connection had not
+     * begun to write waits too, also beyond this. */
     uint64_t max_pending;
     uint32_t max_pending_messages; /* 65 536: and so many messages, empty ones included */
 };
@@ -260,7 +267,8 @@ SWALE_API void swale_client_free(struct swale_client *client);
  * as swale_conn_close; SWALE_ERR_CLOSED when it is closing or has ended. */
 SWALE_API int swale_client_close(struct swale_client *client, int code, const char *text);
 
-/* The same, but messages that come until the server's close frame are still delivered: as swale_conn_finish. */
+/* The same, but messages that come until the server's close frame are still delivered: as swale_conn_finish, so that
+ * a server which never stops is heard for as long. */
 SWALE_API int swale_client_finish(struct swale_client *client, int code, const char *text);
 
 /* Tries at once: ends a wait; begins anew after on_end, with the counts of failures reset. Drops an open connection

@@ -163,7 +163,8 @@ SWALE_API int swale_conn_close(struct swale_conn *conn, int code, const char *te
 
 /* As swale_conn_close, but the messages that come until the peer's close frame are still delivered: the last answers
  * of a peer to whom all has been said. What on_ping and on_pong tell, too, and pauses hold them back. close_wait_ms
- * then counts from the last message, and not while the application pauses. */
+ * then counts from the last message, and not while the application pauses: nothing else ends a peer that goes on and
+ * on but swale_conn_abort, from a timer of one's own. */
 SWALE_API int swale_conn_finish(struct swale_conn *conn, int code, const char *text);
 
 /* Ends the connection for one of the reasons in the table: a close frame with that reason's code, and the
