@@ -20,18 +20,24 @@ KIB, MIB = 1 << 10, 1 << 20
 
 class Case:
     """`offer`: the value of Sec-WebSocket-Extensions in the judge's request, for a server; the peer has to agree.
-    `answer`: in its answer, for a client. `more`: further fields of the judge's head. `limited`: the case is about the
-    peer's limit of message size, and is left out when that is not known; a function of the limit gives the script.
-    `alone`: no other case runs beside it, since it is large."""
+    `answer`: in its answer, for a client. `more`: further fields of the judge's head. `limited`: True when the case is
+    about the peer's limit of message size: it is left out when that is not known, and its script is a function of it; or
+    the size that the limit must allow. `alone`: no other case runs beside it, since it is large. A script may also be a
+    function without arguments, which makes what is large only when it is needed."""
 
     def __init__(self, section, name, rule, script, outcome, roles, offer, answer, more, limited, alone):
         self.section, self.id, self.rule = section, f"{section.number}/{name}", rule
         self.make, self.outcome, self.roles = script, outcome, roles
         self.offer, self.answer, self.more, self.limited, self.alone = offer, answer, more, limited, alone
 
+    def possible(self, role, limit):
+        return role in self.roles and (not self.limited or bool(limit) and (self.limited is True or self.limited <= limit))
+
     def prepare(self, limit):
         """Its script, made only now: some are large."""
-        made = self.make(limit) if self.limited else self.make() if callable(self.make) else self.make
+        made = self.make
+        if callable(made):
+            made = made(limit) if self.limited is True else made()
         script = Script(made)
         self.outcome.resolve(script)
         return script

@@ -12,8 +12,10 @@ names its outcomes, and the best that fits is its result:
                              messages came back before. NON-STRICT: no close frame, or another code that means an error
                              (RFC 6455 section 7.1.7 says SHOULD to both)
     accepts()                a handshake succeeds
-    refuses(400, 426)        a handshake is answered by one of these statuses. NON-STRICT: another error
-    drops()                  the peer ends the connection without a word
+    refuses(400, 426)        a handshake is answered by one of these statuses. NON-STRICT: another error,
+                             none, or not this field="x" in it
+    ends()                   the peer ends the connection, with a close frame or without. after=["a"] as above
+    lingers(1002)            it sends a close frame with one of these codes, and does not end the connection by itself
     either(a, b, ...)        what the RFC leaves open: all of them are OK
     non_strict(outcome)      OK becomes NON-STRICT
 """
@@ -27,11 +29,13 @@ ERRORS = (1002, 1003, 1007, 1008, 1009, 1010, 1011)
 class Transcript:
     def __init__(self):
         self.status = None  # of the HTTP answer, when the handshake was refused or is what the case is about
+        self.fields = ()  # the names of its fields, in small letters
         self.subprotocol = None
         self.messages = []  # str or bytes, as they came
         self.pongs = []
         self.close = None  # (code or None, reason)
         self.end = None  # "end" or "reset"; None: it did not end
+        self.late = False  # it did what it should, but later than it could
         self.violations = []  # what the peer did wrong by itself, whatever the case
         self.declined = None  # the extension that the case needs was not agreed on: why
 
@@ -41,7 +45,7 @@ class Transcript:
         words += [f"... ({len(self.messages)} messages)"] if len(self.messages) > 6 else []
         words += [f"pong {shown(payload)}" for payload in self.pongs[:6]]
         words += [f"close {code_name(self.close[0])} {shown(self.close[1], 60)}"] if self.close else []
-        words += [self.end or "no end"]
+        words += [self.end or "no end"] + ["late"] * self.late
         words += [f"violation: {violation}" for violation in self.violations]
         return ", ".join(words)
 
@@ -145,12 +149,27 @@ class Fails(Outcome):
         return ", ".join([*heard, f"close {' or '.join(map(str, self.codes))}, then the end"])
 
 
-class Drops(Outcome):
+class Ends(Outcome):
+    def __init__(self, after):
+        self.after = after
+
     def fits(self, transcript):
-        return OK if transcript.end and not transcript.close and not transcript.messages else None
+        return OK if transcript.end and transcript.messages == self.after else None
 
     def __str__(self):
-        return "the end without a close frame"
+        return ", ".join([*map(said, self.after), "the end, with a close frame or without"])
+
+
+class Lingers(Outcome):
+    def __init__(self, codes):
+        self.codes = codes
+
+    def fits(self, transcript):
+        fitting = transcript.close and transcript.close[0] in self.codes
+        return OK if fitting and not transcript.end and not transcript.messages else None
+
+    def __str__(self):
+        return f"close {' or '.join(map(str, self.codes))}, and no end until ours"
 
 
 class Either(Outcome):
@@ -211,20 +230,20 @@ class Accepts(Outcome):
 class Refuses(Outcome):
     handshake = True
 
-    def __init__(self, statuses):
-        self.statuses = statuses
+    def __init__(self, statuses, field):
+        self.statuses, self.field = statuses, field
 
     def fits(self, transcript):
         if transcript.status == 101 or transcript.messages:
             return None
         if transcript.status in self.statuses:
-            return OK
+            return OK if not self.field or self.field in transcript.fields else NON_STRICT
         if transcript.status is None:
             return NON_STRICT if transcript.end else None
-        return NON_STRICT if transcript.status >= 300 else None
+        return NON_STRICT if transcript.status >= 400 else None
 
     def __str__(self):
-        return f"the answer {' or '.join(map(str, self.statuses))}"
+        return f"the answer {' or '.join(map(str, self.statuses))}" + (f" with {self.field}" if self.field else "")
 
 
 def best(fits):
@@ -243,16 +262,20 @@ def fails(*codes, after=()):
     return Fails(codes, list(after))
 
 
-def drops():
-    return Drops()
+def ends(after=()):
+    return Ends(list(after))
+
+
+def lingers(*codes):
+    return Lingers(codes)
 
 
 def accepts(subprotocol=None):
     return Accepts(subprotocol)
 
 
-def refuses(*statuses):
-    return Refuses(statuses)
+def refuses(*statuses, field=None):
+    return Refuses(statuses, field)
 
 
 def either(*outcomes):

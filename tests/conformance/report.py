@@ -5,7 +5,11 @@ A file of known deviations has a line for each case that is not OK:
     non-strict  7692:7.1/offer-x    why it is so
     FAIL        5.2/y               why
 
-Any other result that is not OK is wrong, and so is a line whose case is not so (any more)."""
+A name may be a pattern of the shell (7692:7.1/*-bits-8*): then all that it fits are so. A status may be two, joined by
+"|", where it is left to chance which. Any other result that is not OK is wrong, and so is a line whose case is not so
+(any more)."""
+
+import fnmatch
 
 from outcomes import DECLINED, FAIL, NON_STRICT, OK
 
@@ -38,20 +42,28 @@ def print_result(result):
 
 
 def known_deviations(path):
-    known = {}
+    """[(pattern, statuses)]"""
+    known = []
     with open(path, encoding="utf-8") as file:
         for line in file:
             if line.strip() and not line.startswith("#"):
-                status, name, _ = line.split(None, 2)
-                known[name] = status
+                statuses, pattern, _ = line.split(None, 2)
+                known.append((pattern, statuses.split("|")))
     return known
+
+
+def expected(known, case):
+    """The statuses that a case may have; the first line that names it counts."""
+    return next((statuses for pattern, statuses in known if fnmatch.fnmatchcase(case.id, pattern)), [OK])
 
 
 def surprises(results, known):
     """What differs from the known deviations, as sentences."""
-    got = {result.case.id: result.status for result in results if result.status != OK}
     told = []
-    for name in sorted({*got, *known}):
-        if got.get(name) != known.get(name):
-            told.append(f"{name}: {got.get(name, OK)}, and not {known.get(name, OK)} as expected")
+    for result in results:
+        if result.status not in expected(known, result.case):
+            told.append(f"{result.case.id}: {result.status}, and not {' or '.join(expected(known, result.case))}")
+    for pattern, _ in known:
+        if not any(fnmatch.fnmatchcase(result.case.id, pattern) for result in results):
+            told.append(f"{pattern}: no such case")
     return told

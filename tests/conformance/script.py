@@ -1,11 +1,13 @@
 """script.py - what a case sends: steps, taken in order on one connection.
 
     a Frame, or bytes            is sent; what stands side by side leaves in one write
-    split(step..., every=1)      their bytes in writes of so many bytes; split(step..., at=[3, 9]): cut at these offsets
+    split(step..., every=1)      their bytes in writes of so many bytes; split(step..., at=[3, 9]): cut at these offsets; split(step...): apart
     heard("a", b"b")             goes on when all these messages have come back, by whatever frames
     ponged(b"x")                 goes on when this pong has come
     compressed("a", ...)         a message through the judge's compressor, as it was negotiated (see Compressed)
     closing_heard()              goes on when the peer has sent a close frame, or has ended
+    otherwise(step...)           what would have been enough to end the connection has been sent: only if the peer has not
+                                 ended it, these are sent; the result is then NON-STRICT at best
     unanswered()                 from here on a close frame of the peer is not answered
     fin()                        the judge's side of TCP ends; the other stays open
     reset()                      TCP is reset
@@ -96,6 +98,18 @@ class ClosingHeard(Step):
 
     def __str__(self):
         return "(after the peer's close frame)"
+
+
+@dataclasses.dataclass
+class Otherwise(Raw):
+    async def act(self, link):
+        await link.until(lambda seen: seen.close)
+        if not link.seen.close and not link.seen.end:
+            link.seen.late = True
+            await super().act(link)
+
+    def __str__(self):
+        return f"(if that did not end it: {super().__str__()})"
 
 
 class Unanswered(Step):
@@ -231,7 +245,7 @@ def flat(steps):
             yield step
 
 
-def split(*parts, every=None, at=None):
+def split(*parts, every=None, at=()):
     return Split(list(flat(parts)), every, at)
 
 
@@ -249,6 +263,10 @@ def compressed(payload, **how):
 
 def closing_heard():
     return ClosingHeard()
+
+
+def otherwise(*parts):
+    return Otherwise(list(flat(parts)))
 
 
 def unanswered():

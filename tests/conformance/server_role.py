@@ -93,6 +93,7 @@ class ServerRole:
             link.seen.violations.append(f"no answer of HTTP: {head.line[:60]!r}")
             return None
         link.seen.status = int(status[:3])
+        link.seen.fields = [name for name, _ in head.fields]
         if link.seen.status == 101:
             link.seen.subprotocol = head.field("Sec-WebSocket-Protocol")
             link.seen.violations += faults_of_answer(asked, head)

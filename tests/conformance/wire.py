@@ -8,17 +8,19 @@ A Frame is what a case sends. It is masked as the judge's role demands, unless t
     binary(b"", announce=1 << 63)            a frame whose length lies
     binary(b"x" * 5, form=64)                ... or is written longer than it need be (form: 7, 16 or 64 bits)
     ping(b"x", mask=None)                    unmasked, whatever the role
+    ping(b"x", mask=WRONG)                   masked as the role demands not
 """
 
 import base64
 import dataclasses
 import hashlib
+import random
 import struct
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NAMES = {CONT: "continuation", TEXT: "text", BINARY: "binary", CLOSE: "close", PING: "ping", PONG: "pong"}
 RSV1, RSV2, RSV3 = 4, 2, 1
-ROLE = "as the role demands"
+ROLE, WRONG = "as the role demands", "against the role"
 MASK = b"\x37\xfa\x21\x3d"
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -55,13 +57,15 @@ class Frame:
     payload: bytes = b""
     fin: bool = True
     rsv: int = 0
-    mask: object = ROLE  # or None, or four bytes
+    mask: object = ROLE  # or WRONG, None, four bytes
     announce: int = None  # the length in the header, where it is not the payload's
     form: int = None  # how many bits the length is written in
 
     def encode(self, masking):
         """`masking`: does this role mask?"""
-        key = (MASK if masking else None) if self.mask == ROLE else self.mask
+        key = self.mask
+        if self.mask in (ROLE, WRONG):
+            key = MASK if masking == (self.mask == ROLE) else None
         length = len(self.payload) if self.announce is None else self.announce
         first = (0x80 if self.fin else 0) | self.rsv << 4 | self.opcode
         head = header(first, 0x80 if key else 0, length, self.form)
@@ -71,7 +75,7 @@ class Frame:
         words = [NAMES.get(self.opcode, f"opcode {self.opcode}"), shown(self.payload)]
         words += [] if self.fin else ["not final"]
         words += [f"RSV {self.rsv:03b}"] if self.rsv else []
-        words += [] if self.mask == ROLE else ["unmasked" if self.mask is None else f"mask {self.mask.hex()}"]
+        words += [] if self.mask == ROLE else [f"mask {self.mask.hex() if type(self.mask) is bytes else self.mask}"]
         words += [f"length {self.announce:#x}"] if self.announce is not None else []
         words += [f"in {self.form} bits"] if self.form else []
         return " ".join(words)
@@ -142,3 +146,16 @@ def extensions(value):
         if name:
             found.append((name, parameters))
     return found
+
+
+def letters(count):
+    return (b"abcdefghijklmnopqrstuvwxyz0123456789" * (count // 36 + 1))[:count]
+
+
+def octets(count):
+    return (bytes(range(256)) * (count // 256 + 1))[:count]
+
+
+def noise(count, seed=1):
+    """Bytes that do not compress; the same ones each time."""
+    return random.Random(seed).randbytes(count)

@@ -3,7 +3,7 @@
 from cases import KIB, Section
 from outcomes import answers, echoes, either, fails, non_strict
 from script import heard, split
-from wire import PING, PONG, Frame, binary, close, cont, ping, pong, text
+from wire import PING, PONG, Frame, binary, close, cont, letters, octets, ping, pong, text
 
 # ---- Opcodes
 
@@ -57,14 +57,6 @@ for rsv in range(1, 8):
 
 LENGTHS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 124, 125, 126, 127, 128, 129, 255, 256, 257)
 LARGER = (1023, 1024, 1025, 4095, 4096, 4097, 16383, 16384, 16385, 32767, 32768, 65534, 65535, 65536, 65537, 131071, 131072)
-
-
-def letters(count):
-    return (b"abcdefghijklmnopqrstuvwxyz0123456789" * (count // 36 + 1))[:count]
-
-
-def octets(count):
-    return (bytes(range(256)) * (count // 256 + 1))[:count]
 
 
 for length in (*LENGTHS, *LARGER):
