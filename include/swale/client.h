@@ -233,9 +233,8 @@ struct swale_client_options {
 
     struct swale_reconnect reconnect;
 
-    /* Messages sent while there is no connection wait for the next one, up to so many bytes of payload in all (what
-     * else a message takes, some 100 bytes, does not count). 0: they are refused. What a dropped connection had not
-     * begun to write waits too, also beyond this. */
+    /* Messages sent while there is no connection wait for the next one, up to so many bytes of payload in all. 0:
+     * they are refused. What a dropped connection had not begun to write waits too, also beyond this. */
     uint64_t max_pending;
     uint32_t max_pending_messages; /* 65 536: and so many messages, empty ones included */
 };

@@ -297,8 +297,10 @@ int swale_client_new(struct swale_client **client, struct swale_loop *loop,
 
 int swale_client_configure(struct swale_client *client, const struct swale_client_options *options, char *message)
 {
-    struct swale_client_options same = *options;
+    struct swale_client_options same = { .url = NULL };
     struct swale__client_plan plan = { .config = NULL };
+    if (options)
+        same = *options;
     same.handler = client->handler;
     same.max_pending = client->plan.config->options.max_pending;
     same.max_pending_messages = client->plan.config->options.max_pending_messages;

@@ -465,6 +465,19 @@ static void test_network_change_from_every_callback(void **state)
     try_from_all(change_network, (bool[CLIENT_CALLBACKS]){ 0 });
 }
 
+static void configure_it(struct client_bed *bed)
+{
+    struct swale_client_options options = { .url = "ws://host/other",
+                                            .limits = &(struct swale_limits){ .idle_ms = 1 } };
+    assert_int_equal(swale_client_configure(bed->client, &options, NULL), 0);
+}
+
+static void test_configure_from_every_callback(void **state)
+{
+    (void)state;
+    try_from_all(configure_it, (bool[CLIENT_CALLBACKS]){ 0 });
+}
+
 /* The close that had to wait for the messages of the old connection did not wait for those of the next. */
 static void test_close_within_on_retry_is_not_kept(void **state)
 {
@@ -513,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_close_from_every_callback),
         cmocka_unit_test(test_reconnect_from_every_callback),
         cmocka_unit_test(test_network_change_from_every_callback),
+        cmocka_unit_test(test_configure_from_every_callback),
         cmocka_unit_test(test_close_within_on_retry_is_not_kept),
     };
     return cmocka_run_group_tests_name("client.client", tests, NULL, NULL);

@@ -82,6 +82,7 @@ static void test_configure_refuses(void **state)
     client_bed_begin(&bed, &options);
     assert_int_equal(configure(&bed, "gopher://host/"), SWALE_ERR_URL);
     assert_non_null(strstr(bed.message, "url: "));
+    assert_int_equal(swale_client_configure(bed.client, NULL, bed.message), SWALE_ERR_URL);
     bed.loop.memory.fail_at = bed.loop.memory.allocations + 1;
     assert_int_equal(configure(&bed, "ws://host/second"), -ENOMEM);
     client_bed_fail(&bed, SWALE_ERR_RESOLVE);
