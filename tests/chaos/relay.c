@@ -11,8 +11,8 @@ enum { HELD_MAX = 65536 };
 struct end {
     struct link *link;
     struct swale__stream *stream; /* NULL: closed */
-    char *held;                   /* to be written to it */
-    size_t size, room;
+    char *held;                   /* to be written to it: `size` bytes from `at` on */
+    size_t at, size, room;
     bool full;   /* a write was short */
     bool ended;  /* it will say nothing more */
     bool shut;   /* nor shall we */
@@ -40,7 +40,7 @@ static void close_end(struct end *end, bool abort)
     if (end->stream)
         swale__stream_close(end->stream, abort);
     end->stream = NULL;
-    end->size = 0;
+    end->at = end->size = 0;
 }
 
 /* The memory goes with the next sweep. */
@@ -82,7 +82,7 @@ static void arm(struct link *link)
 /* Whether there is room to go on. */
 static bool write_some(struct end *end, size_t size)
 {
-    struct iovec part = { .iov_base = end->held, .iov_len = size };
+    struct iovec part = { .iov_base = end->held + end->at, .iov_len = size };
     ptrdiff_t written = swale__stream_write(end->stream, &part, 1);
     assert_true(written != SWALE__IN_FLIGHT);
     if (written < 0) {
@@ -90,7 +90,7 @@ static bool write_some(struct end *end, size_t size)
         return false;
     }
     end->size -= (size_t)written;
-    memmove(end->held, end->held + written, end->size);
+    end->at = end->size > 0 ? end->at + (size_t)written : 0;
     end->full = (size_t)written < size;
     return !end->full;
 }
@@ -129,12 +129,12 @@ static void flush(struct end *end)
 
 static void hold(struct end *end, const char *data, size_t size)
 {
-    if (end->size + size > end->room) {
-        end->room = 2 * (end->size + size);
+    if (end->at + end->size + size > end->room) {
+        end->room = 2 * (end->at + end->size + size);
         end->held = realloc(end->held, end->room);
         assert_non_null(end->held);
     }
-    memcpy(end->held + end->size, data, size);
+    memcpy(end->held + end->at + end->size, data, size);
     end->size += size;
 }
 
