@@ -2,7 +2,7 @@
  *
  *     struct swale_client_options options = { .url = "wss://example.com/feed", .handler = &feed };
  *     struct swale_client *client;
- *     swale_client_new(&client, loop, &options);
+ *     swale_client_new(&client, loop, &options, NULL);
  *     swale_loop_run(loop);
  *
  * A client lives on one loop and is used on that loop's thread only. It tries to connect until it is open, and again
