@@ -44,6 +44,7 @@ class Transcript:
         words += [said(message) for message in self.messages[:6]]
         words += [f"... ({len(self.messages)} messages)"] if len(self.messages) > 6 else []
         words += [f"pong {shown(payload)}" for payload in self.pongs[:6]]
+        words += [f"... ({len(self.pongs)} pongs)"] if len(self.pongs) > 6 else []
         words += [f"close {code_name(self.close[0])} {shown(self.close[1], 60)}"] if self.close else []
         words += [self.end or "no end"] + ["late"] * self.late
         words += [f"violation: {violation}" for violation in self.violations]
@@ -241,6 +242,9 @@ class Refuses(Outcome):
         if transcript.status is None:
             return NON_STRICT if transcript.end else None
         return NON_STRICT if transcript.status >= 400 else None
+
+    def doomed(self, transcript):
+        return transcript.status == 101
 
     def __str__(self):
         return f"the answer {' or '.join(map(str, self.statuses))}" + (f" with {self.field}" if self.field else "")

@@ -48,7 +48,8 @@ class Raw(Step):
         return [part for part in self.parts if isinstance(part, Frame)]
 
     def __str__(self):
-        return " | ".join(str(part) if isinstance(part, Frame) else f"bytes {shown(part)}" for part in self.parts)
+        words = [str(part) if isinstance(part, Frame) else shown(part, 600) for part in self.parts[:8]]
+        return " | ".join(words) + (f" | ... ({len(self.parts)} in all)" if len(self.parts) > 8 else "")
 
 
 @dataclasses.dataclass
@@ -234,7 +235,8 @@ class Script:
             await step.act(link)
 
     def __str__(self):
-        return " || ".join(map(str, self.steps)) or "nothing"
+        words = [str(step) for step in self.steps[:12]] + ["..."] * (len(self.steps) > 12)
+        return " || ".join(words) or "nothing"
 
 
 def flat(steps):

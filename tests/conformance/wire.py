@@ -84,11 +84,9 @@ class Frame:
 def shown(data, most=24):
     """Bytes for people: as text where they are text, else in hexadecimal; the beginning of what is long."""
     beginning = bytes(data[:most])
-    try:
-        readable = beginning.decode("ascii")
-        written = f'"{readable}"' if readable.isprintable() else beginning.hex(" ")
-    except UnicodeDecodeError:
-        written = beginning.hex(" ")
+    lines = beginning.replace(b"\r\n", b"").decode("latin-1")
+    readable = lines.isascii() and (lines.isprintable() or not lines)
+    written = '"' + beginning.decode().replace("\r\n", "\\r\\n") + '"' if readable else beginning.hex(" ")
     return written if len(data) <= most else f"{written}... ({len(data)} bytes)"
 
 

@@ -62,7 +62,7 @@ for value in ("WebSocket", "WEBSOCKET", "wEbSoCkEt"):
     S.case(f"upgrade-value-{value}", UPGRADE, request(Upgrade=value), accepts())
 for name, value in {"list-first": "websocket, h2c", "list-last": "h2c, websocket", "list-tight": "h2c,websocket"}.items():
     rule = "An Upgrade field containing the value 'websocket'."
-    S.case(f"upgrade-value-{name}", rule, request(Upgrade=value), may(accepts(), refuses(400)))
+    S.case(f"upgrade-value-{name}", rule, request(Upgrade=value), may(accepts(), refuses(400, 426)))
 
 CONNECTION = "A Connection field that includes the token 'Upgrade', compared without case."
 for name, value in {
@@ -189,7 +189,7 @@ S.case(
     "twice-upgrade",
     "A repeated list is one list.",
     request(more=["Upgrade: websocket"]),
-    either(accepts(), refuses(400)),
+    either(accepts(), refuses(400, 426)),
 )
 
 for value in ("web-socket", "websockets", "websocke", "web socket", "h2c", "TLS/1.0", "x-websocket", "websocket;", "ws"):
@@ -313,12 +313,18 @@ for name, more in {
     "several": ["Sec-WebSocket-Extensions: x-one, x-two; a, x-three; b=c; d"],
     "lines": ["Sec-WebSocket-Extensions: x-one", "Sec-WebSocket-Extensions: x-two"],
     "quoted": ['Sec-WebSocket-Extensions: x-one; a="b"'],
-    "spaces": ["Sec-WebSocket-Extensions: x-one ; a = b ,x-two"],
+    "spaces": ["Sec-WebSocket-Extensions: x-one ; a ,x-two;b"],
     "old-deflate": ["Sec-WebSocket-Extensions: x-webkit-deflate-frame, deflate-frame, permessage-bzip2"],
     "prefix": ["Sec-WebSocket-Extensions: permessage-deflate2, permessage-deflat, xpermessage-deflate"],
     "many": ["Sec-WebSocket-Extensions: " + ", ".join(f"x-{n}; p={n}" for n in range(60))],
 }.items():
     S.case(f"unknown-{name}", UNKNOWN, request(more=more), accepts())
+S.case(
+    "unknown-space-around-equals",
+    "White space is implied between the words of the grammar (RFC 2616 section 2.1); but RFC 7230 has ended that.",
+    request(more=["Sec-WebSocket-Extensions: x-one; a = b"]),
+    either(accepts(), refuses(400)),
+)
 ABNF = "A value that does not conform to the grammar fails the connection."
 for name, value in {
     "no-name": "; a=b",
