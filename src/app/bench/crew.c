@@ -14,8 +14,8 @@
 
 enum { PROGRESS_MS = 250 };
 
-/* Between the order to start and the start: every worker has read it by then, and what the last connections to open
- * have set off in the server has passed. */
+/* Between the order to start and the start: time for the workers to read it, and for the server to be done with the
+ * connections that opened last. */
 enum { START_DELAY_NS = 50000000 };
 
 struct member {
