@@ -180,12 +180,11 @@ class Forward:
 
 
     def connect(self, proxy, url, *options):
-        """What `swale connect` comes to with one line of input, and what it prints. --cacert is for the server; a proxy
-        is trusted as the system says, which OpenSSL lets the environment decide."""
+        """What `swale connect` comes to with one line of input, and what it prints."""
         command = [os.environ["SWALE_PROGRAM"], "connect", "--cacert", self.certificate.certificate, "-x", proxy,
                    *options, url]
         done = subprocess.run(command, input=b"hello\n", capture_output=True, timeout=slack(60),
-                              env={**SANITIZER_OPTIONS, **os.environ, "SSL_CERT_FILE": self.certificate.certificate})
+                              env={**SANITIZER_OPTIONS, **os.environ})
         self.assertEqual(done.stderr.count(b"\n"), int(done.returncode != 0), done.stderr)
         return done.returncode, done.stdout
 

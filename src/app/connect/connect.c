@@ -34,6 +34,15 @@ static bool is_directory(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+/* A proxy is shown no certificate, and has no pins: only whom to trust is said for it, too. */
+static int open_proxy_tls(struct connect *connect, const struct swale_tls_options *server)
+{
+    struct swale_tls_options tls = { .ca_file = server->ca_file, .ca_directory = server->ca_directory };
+    char message[SWALE_TLS_MESSAGE_MAX];
+    int error = connect->options.ca ? swale_tls_client(&connect->options.proxy_tls, &tls, message) : 0;
+    return error < 0 ? fail(CONNECT_TLS, "%s", message) : CONNECT_OK;
+}
+
 static int open_tls(struct connect *connect)
 {
     const struct connect_options *options = &connect->options;
@@ -60,7 +69,7 @@ static int open_tls(struct connect *connect)
     if (options->insecure)
         fail(0, "WARNING: --insecure: nobody verifies who the server is; whoever is on the way can read and change "
                 "everything");
-    return CONNECT_OK;
+    return open_proxy_tls(connect, &tls);
 }
 
 /* ---- Signals ---------------------------------------------------------------------------------------- */
@@ -231,6 +240,7 @@ static void tear_down(struct connect *connect)
         close_signals(connect);
     swale_loop_free(connect->loop);
     swale_tls_unref(connect->tls);
+    swale_tls_unref(connect->options.proxy_tls);
     if (fault)
         fail(0, "%s", fault);
     free(fault);

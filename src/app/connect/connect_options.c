@@ -28,6 +28,13 @@ static const char *parse_wait(const struct option *option, const char *value, vo
 
 #define AT(member) offsetof(struct connect_options, member)
 
+/* Windows that are kept between messages, as browsers offer it: a single connection can afford them, and some servers
+ * do not confirm that they will do without (RFC 7692 section 7.1.1.1). */
+static const char *parse_deflate(const struct option *option, const char *value, void *options)
+{
+    return option_deflate(option, value ? value : "context", options);
+}
+
 static const struct option table[] = {
     { .help = "Request" },
     { "header", "FIELD", "a further field, \"Name: value\"; repeatable", parse_header, "not \"Name: value\"",
@@ -36,7 +43,7 @@ static const struct option table[] = {
     { "subprotocol", "NAME", "offer this; repeatable", option_list, "empty", .offset = AT(subprotocols),
       .letter = 's' },
     { "user", "NAME:PASSWORD", "Basic credentials", option_text, "empty", .offset = AT(user), .letter = 'u' },
-    { "deflate", "[=shared|context]", "offer compression", option_deflate, "not shared or context",
+    { "deflate", "[=context|shared]", "offer compression", parse_deflate, "not context or shared",
       .offset = AT(deflate) },
     { "follow-redirects", "N", "so many at most (none)", option_count_32, A_COUNT " to 100",
       .offset = AT(max_redirects), .max = 100 },
@@ -202,6 +209,7 @@ void connect_options_client(const struct connect_options *options, struct swale_
         .subprotocols = options->subprotocols.items,
         .subprotocol_count = options->subprotocols.count,
         .deflate = options->deflate,
+        .proxy_tls = options->proxy_tls,
         .limits = limits,
         .max_redirects = options->max_redirects,
         .connect_to = options->connect_to,

@@ -17,6 +17,7 @@ struct connect_options {
     uint32_t max_redirects;
 
     /* The way. */
+    struct swale_tls *proxy_tls; /* of `ca`, for an https proxy; whoever has opened it puts it here */
     const char *ca, *certificate, *key, *proxy, *connect_to, *dns_servers;
     struct option_list pins;
     bool insecure;

@@ -48,8 +48,8 @@ void session_step(struct session *session);
 /* Closes: how that goes decides how the session ends. Errors as swale_client_close. */
 int session_close(struct session *session, int code, const char *text);
 
-/* Decides how it ends, if no failure did before: with this status and this line about what went wrong. Then closes, and
- * drops what is left when that takes long. */
+/* Decides how it ends, if no failure did before: with this status and this line about what went wrong. Then closes,
+ * and drops what is left when that takes long. */
 void session_end(struct session *session, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Drops what is left, at once. */
