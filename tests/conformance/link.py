@@ -1,9 +1,13 @@
 """link.py - one connection to the peer under judgement: the judge's own, strict end of it, whichever role it has.
 
 What the peer sends is read all the time, by a task of its own, into a Transcript; what breaks a rule of RFC 6455 or RFC
-7692 whatever the case is about becomes a violation there. Pings are answered, and close frames too."""
+7692 whatever the case is about becomes a violation there. Pings are answered, and close frames too.
+
+It works on a bare socket, and not on a stream of asyncio, because that throws away what has come when a write fails: the
+close frame of a peer that has ended TCP would be lost."""
 
 import asyncio
+import collections
 import socket
 import struct
 import zlib
@@ -32,16 +36,23 @@ def code_valid(code):
 class Link:
     """`masking`: the judge is the client, and the peer must not mask. `deflate`: what was agreed on, a Deflate, or None."""
 
-    def __init__(self, reader, writer, masking, patience):
-        self.reader, self.writer, self.masking, self.patience = reader, writer, masking, patience
+    def __init__(self, connected, masking, patience):
+        """Takes the socket."""
+        connected.setblocking(False)
+        if connected.family != socket.AF_UNIX:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket, self.masking, self.patience = connected, masking, patience
+        self.loop = asyncio.get_running_loop()
         self.seen = Transcript()
         self.buffer = bytearray()
-        self.changed = asyncio.Event()
+        self.outgoing = collections.deque()
+        self.changed = asyncio.Event()  # something came
+        self.written = asyncio.Event()  # something went
         self.close_sent = False
         self.answers_close = True
         self.deflate = None
         self.under_way = None  # [opcode, compressed, parts] of the message that is being received
-        self.task = None
+        self.listener = self.sender = None
         self.fill_in = {}  # of heads: {b"{host}": ...}
 
     # ---- What comes
@@ -49,7 +60,7 @@ class Link:
     async def fill(self, patience=None):
         """More bytes into the buffer; False at the end."""
         try:
-            got = await asyncio.wait_for(self.reader.read(CHUNK), patience)
+            got = await asyncio.wait_for(self.loop.sock_recv(self.socket, CHUNK), patience)
         except TimeoutError:
             raise
         except OSError:
@@ -70,19 +81,19 @@ class Link:
         return taken
 
     def listen(self):
-        self.task = asyncio.ensure_future(self._listen())
+        """The handshake is done: frames from now on."""
+        self.listener = asyncio.ensure_future(self._listen())
 
     async def _listen(self):
         try:
             while True:
-                await self._receive(await self._frame())
+                self._receive(await self._frame())
                 self.changed.set()
         except EOFError:
             pass
         except Violation as violation:
             self.seen.violations.append(str(violation))
-            self.writer.transport.abort()
-            self.seen.end = "end"
+            self.seen.end = "cut off"
         finally:
             self.changed.set()
 
@@ -106,17 +117,17 @@ class Link:
         payload = await self.take(length)
         return Frame(frame.opcode, masked(payload, key) if key else payload, frame.fin, frame.rsv)
 
-    async def _receive(self, frame):
+    def _receive(self, frame):
         if frame.opcode == PING:
-            await self.send(self.encode([pong(frame.payload)]))
+            self.post(self.encode([pong(frame.payload)]))
         elif frame.opcode == PONG:
             self.seen.pongs.append(frame.payload)
         elif frame.opcode == CLOSE:
-            await self._receive_close(frame.payload)
+            self._receive_close(frame.payload)
         else:
             self._receive_data(frame)
 
-    async def _receive_close(self, payload):
+    def _receive_close(self, payload):
         demand(len(payload) != 1, "a close frame with one byte (section 5.5.1)")
         code = struct.unpack(">H", payload[:2])[0] if payload else None
         demand(code is None or code_valid(code), f"close code {code} (section 7.4)")
@@ -126,7 +137,7 @@ class Link:
             raise Violation("a close reason that is not UTF-8 (section 5.5.1)") from None
         self.seen.close = (code, payload[2:])
         if self.answers_close and not self.close_sent:
-            await self.send(self.encode([Frame(CLOSE, payload[:2])]))
+            self.post(self.encode([Frame(CLOSE, payload[:2])]))
 
     def _receive_data(self, frame):
         if frame.opcode == CONT:
@@ -165,17 +176,37 @@ class Link:
 
     def filled(self, part):
         """What a head leaves open is known only here."""
-        for name, value in self.fill_in.items() if not self.task else ():
+        for name, value in self.fill_in.items() if not self.listener else ():
             part = part.replace(name, value)
         return part
 
-    async def send(self, data):
-        """What the peer does not take is its own affair: the transcript will show."""
+    def post(self, data):
+        """Sends without waiting. What the peer does not take is its own affair: the transcript will show."""
+        self.outgoing.append(data)
+        if not self.sender or self.sender.done():
+            self.sender = asyncio.ensure_future(self._send_all())
+
+    async def _send_all(self):
         try:
-            self.writer.write(data)
-            await asyncio.wait_for(self.writer.drain(), self.patience)
-        except (OSError, RuntimeError, TimeoutError):
-            pass
+            while self.outgoing:
+                data = memoryview(self.outgoing.popleft())
+                for at in range(0, len(data), CHUNK):
+                    await self.loop.sock_sendall(self.socket, data[at : at + CHUNK])
+                    self.written.set()
+        except OSError:
+            self.outgoing.clear()
+        finally:
+            self.written.set()
+
+    async def send(self, data):
+        """Waits until it has left, as long as the peer takes some of it."""
+        self.post(data)
+        while not self.sender.done():
+            self.written.clear()
+            try:
+                await asyncio.wait_for(self.written.wait(), self.patience)
+            except TimeoutError:
+                return
 
     def compress(self, payload, how):
         return self.deflate.compress(payload, how)
@@ -185,20 +216,22 @@ class Link:
 
     def half_close(self):
         try:
-            self.writer.write_eof()
+            self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass
 
     def reset(self):
-        linger = struct.pack("ii", 1, 0)
-        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.writer.transport.abort()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+        self.seen.end = "reset by the judge"
 
     async def done(self):
-        if self.task:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
-        self.writer.transport.abort()
+        """Ends the connection, whatever its state."""
+        tasks = [task for task in (self.listener, self.sender) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.socket.close()
 
 
 class Deflate:

@@ -22,8 +22,7 @@ class Result:
 async def finish(role, case, link):
     """When the script is done: hangs up where the outcome says so, and waits for the end."""
     seen, outcome = link.seen, case.outcome
-    if not link.task:
-        await ending_of_answer(link)
+    if not link.listener:
         return
     if outcome.hangs_up and not link.close_sent:
         await link.until(lambda seen: outcome.satisfied(seen) or seen.close)
@@ -34,15 +33,6 @@ async def finish(role, case, link):
         if role.ends_tcp and link.close_sent:
             link.half_close()
         await link.until(lambda seen: False)
-
-
-async def ending_of_answer(link):
-    """There is no WebSocket: an answer is the end of the case, its absence is waited for."""
-    try:
-        while not link.seen.status and not link.seen.end:
-            await link.fill(link.patience)
-    except TimeoutError:
-        pass
 
 
 def judge(case, seen):

@@ -141,7 +141,7 @@ class Reset(Step):
 class Compressed(Step):
     """A message of permessage-deflate (RFC 7692 section 7.2.1), by zlib within the agreed window and context. `cuts`:
     the sizes of its first fragments; `every`: of all of them. `flushes`: offsets in the payload at which a block ends.
-    `blocks`: "stored" or "fixed" instead of what zlib finds best. `final`: in a block with BFINAL."""
+    `blocks`: "stored", "fixed" or "huffman" (literals only) instead of what zlib finds best. `final`: in a block with BFINAL."""
 
     payload: object
     cuts: tuple = ()
@@ -180,11 +180,10 @@ class Compressor:
         self.stream = None
 
     def compress(self, payload, how):
-        """zlib cannot keep to a window of 8 bits: then nothing but literals goes out."""
-        blocks = "huffman" if self.bits == 8 and how.blocks == "best" else how.blocks
-        if not self.takeover or self.stream is None or blocks != "best":
-            level = 0 if blocks == "stored" else 9
-            strategy = self.STRATEGIES.get(blocks, zlib.Z_DEFAULT_STRATEGY)
+        """zlib has no window of 8 bits, but with 9 it looks back 250 bytes at most (512 less 262 of lookahead)."""
+        if not self.takeover or self.stream is None or how.blocks != "best":
+            level = 0 if how.blocks == "stored" else 9
+            strategy = self.STRATEGIES.get(how.blocks, zlib.Z_DEFAULT_STRATEGY)
             self.stream = zlib.compressobj(level, zlib.DEFLATED, -max(self.bits, 9), 8, strategy)
         out = b""
         done = 0
