@@ -55,7 +55,7 @@ struct swale_close {
 struct swale_handler {
     void (*on_open)(struct swale_conn *conn);
     void (*on_message)(struct swale_conn *conn, const struct swale_message *message);
-    void (*on_drain)(struct swale_conn *conn); /* after SWALE_FULL: the out-queue is empty enough again */
+    void (*on_drain)(struct swale_conn *conn); /* after SWALE_FULL or SWALE_ERR_QUEUE_FULL: there is room again */
     void (*on_close)(struct swale_conn *conn, const struct swale_close *close);
     void (*on_part)(struct swale_conn *conn, const struct swale_part *part);
     void (*on_ping)(struct swale_conn *conn, struct swale_span payload); /* the pong is sent by itself */

@@ -57,10 +57,11 @@ static void count_message(struct swale_conn *conn, size_t size)
     swale__count(&conn->group->counters->bytes_out, size);
 }
 
-/* What the application is told, on_drain will take back. */
+/* What the application is told, on_drain will take back. A refusal may be the first that it hears of a long queue,
+ * which pongs may have filled. */
 static int tell(struct swale_conn *conn, int result)
 {
-    if (result == SWALE_FULL)
+    if (result == SWALE_FULL || result == SWALE_ERR_QUEUE_FULL)
         conn->full_told = true;
     return result;
 }
@@ -114,7 +115,7 @@ int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const vo
     struct frame frame = { .kind = kind, .last = true, .payload = swale_span(data, size) };
     if (!is_kind(kind) || (!data && size > 0) || (flags & ~(unsigned)SWALE_SEND_PLAIN))
         return SWALE_ERR_INVALID;
-    int error = admit(conn, size);
+    int error = tell(conn, admit(conn, size));
     if (error < 0)
         return error;
     if (conn->in_parts)
@@ -140,7 +141,7 @@ int swale_conn_send_part(struct swale_conn *conn, enum swale_kind kind, const vo
     struct frame frame = { .kind = kind, .last = last, .payload = swale_span(data, size) };
     if (!is_kind(kind) || (!data && size > 0))
         return SWALE_ERR_INVALID;
-    int error = admit(conn, size);
+    int error = tell(conn, admit(conn, size));
     if (error < 0)
         return error;
     struct swale_engine before = conn->engine;

@@ -142,7 +142,7 @@ struct swale_conn {
     bool auto_paused : 1; /* a server's out-queue is above high water */
     bool reading : 1;     /* the stream has been resumed */
     bool stalled : 1;     /* something that came could have been delivered but for a pause */
-    bool full_told : 1;   /* SWALE_FULL was returned: on_drain is due */
+    bool full_told : 1;   /* SWALE_FULL or _ERR_QUEUE_FULL was returned: on_drain is due */
     bool peer_closed : 1; /* the peer's close frame came */
     bool close_sent : 1;  /* ours was queued */
     bool clean : 1;       /* and both passed */

@@ -170,6 +170,56 @@ static void test_free_in_on_close_with_a_trace(void **state)
     client_bed_end(&bed);
 }
 
+/* ---- Pings without end ------------------------------------------------------------------------------- */
+
+static void hear(void *context, char *data, size_t size)
+{
+    *(size_t *)context += size;
+    (void)data;
+}
+
+static void have_room(void *context, size_t size)
+{
+    (void)context, (void)size;
+}
+
+static void hear_end(void *context)
+{
+    (void)context;
+}
+
+static void hear_failure(void *context, int error)
+{
+    (void)context, (void)error;
+}
+
+/* The queue is full of pongs, of which the application knows nothing, when it sends: it was refused, told to wait for
+ * on_drain, and never heard of it. */
+static void test_drain_behind_pongs(void **state)
+{
+    static const struct swale__stream_user reader = { hear, have_room, hear_end, hear_failure };
+    struct swale_limits limits = { .high_water = 1000, .max_queue = 4000 };
+    struct client_bed bed = { .raw_peer = true, .pair = { .capacity = 200 } };
+    char ping[2 + 125] = "\x89\x7d", message[4000] = "";
+    size_t heard = 0;
+    (void)state;
+    begin_open(&bed, &(struct swale_client_options){ .limits = &limits });
+    swale__stream_use(bed.raw, &reader, &heard);
+    for (int i = 0; i < 100; i++) {
+        struct iovec part = { .iov_base = ping, .iov_len = sizeof ping };
+        assert_int_equal(swale__stream_write(bed.raw, &part, 1), sizeof ping);
+        test_loop_settle(&bed.loop);
+    }
+    assert_in_range(swale_conn_queued(swale_client_conn(bed.client)), 4000, 5000);
+    assert_int_equal(swale_client_send(bed.client, SWALE_BINARY, message, sizeof message, NULL),
+                     SWALE_ERR_QUEUE_FULL);
+    swale__stream_resume(bed.raw);
+    test_loop_settle(&bed.loop);
+    assert_true(heard > 4000);
+    assert_int_equal(bed.calls[AT_DRAIN], 1);
+    client_bed_end(&bed);
+}
+
 /* ---- Life signs -------------------------------------------------------------------------------------- */
 
 /* The peer stops answering: silence, a ping, more silence. */
@@ -391,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_trace_looks_only),
         cmocka_unit_test(test_free_within_a_traced_send),
         cmocka_unit_test(test_free_by_the_first_frame),
+        cmocka_unit_test(test_drain_behind_pongs),
         cmocka_unit_test(test_free_in_on_close_with_a_trace),
         cmocka_unit_test(test_half_open),
         cmocka_unit_test(test_network_changed_while_waiting),
