@@ -52,7 +52,7 @@ class Link:
         self.answers_close = True
         self.deflate = None
         self.under_way = None  # [opcode, compressed, parts] of the message that is being received
-        self.listener = self.sender = None
+        self.listener = self.sender = self.relay = None  # tasks
         self.fill_in = {}  # of heads: {b"{host}": ...}
 
     # ---- What comes
@@ -227,7 +227,7 @@ class Link:
 
     async def done(self):
         """Ends the connection, whatever its state."""
-        tasks = [task for task in (self.listener, self.sender) if task]
+        tasks = [task for task in (self.listener, self.sender, self.relay) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

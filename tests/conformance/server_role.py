@@ -2,46 +2,14 @@
 
 import asyncio
 import socket
-import ssl
 import urllib.parse
 
 from heads import Head, bits_of, faults_of_answer, request
 from link import Deflate, Link
 from play import finish
 from script import Raw
+from tls import Relay
 from wire import extensions, text
-
-
-def any_certificate():
-    """The server's certificate is not what is judged here."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-async def relay(near, host, port):
-    """Between a plain socket and TLS. An end of either side ends the other."""
-    ends = []
-    try:
-        ends.append(await asyncio.open_connection(sock=near))
-        ends.append(await asyncio.open_connection(host, port, ssl=any_certificate()))
-        (reader, writer), (far_reader, far_writer) = ends
-        pumps = [asyncio.ensure_future(pump(reader, far_writer)), asyncio.ensure_future(pump(far_reader, writer))]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for task in pumps:
-            task.cancel()
-    except OSError:
-        near.close()
-    finally:
-        for _, writer in ends:
-            writer.close()
-
-
-async def pump(reader, writer):
-    while data := await reader.read(1 << 16):
-        writer.write(data)
-        await writer.drain()
 
 
 class ServerRole:
@@ -57,13 +25,15 @@ class ServerRole:
         self.patience = patience
 
     async def connect(self):
-        """A socket of its own; for TLS one to a relay within the judge, so that a link knows only plain ones."""
+        connected = await asyncio.wait_for(self._connect(), self.patience)
+        relay = None
         if self.secure:
             near, far = socket.socketpair()
-            asyncio.ensure_future(relay(far, self.host, self.port))
-        else:
-            near = await asyncio.wait_for(self._connect(), self.patience)
-        link = Link(near, True, self.patience)
+            far.setblocking(False)
+            relay = asyncio.ensure_future(Relay(far, connected, self.host).run())
+            connected = near
+        link = Link(connected, True, self.patience)
+        link.relay = relay
         link.fill_in = {b"{target}": self.target.encode(), b"{host}": self.authority.encode()}
         return link
 
