@@ -4,10 +4,10 @@
  * next is for the next connection, and 0xff is the accept that the latest request asks for. Whatever that is, there
  * is one outcome by the deadline; all that the attempt sends are requests that our own parser reads back, to the last
  * byte; and nothing that was meant for the first origin gets to another. */
+#include "fuzz.h"
+
 #include "client/attempt.h"
 #include "io/turn.h"
-
-#include <stdlib.h>
 
 enum { IN_FLIGHT = 1, TINY = 2, SHUT = 4, ABORT = 8, UNIX = 16, IMPATIENT = 32, OFFER = 64, CANCEL = 128 };
 enum { END_OF_WORDS = 0xfe, ACCEPT = 0xff, REDIRECTS = 5, HEARD_MAX = 1 << 17 };
@@ -39,12 +39,6 @@ struct world {
     int outcomes;
     struct swale__stream *open;
 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static uint64_t read_clock(void *context)
 {
@@ -345,7 +339,6 @@ static void run(struct world *world)
     swale__jar_free(jar);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world world;

@@ -3,9 +3,9 @@
  * Input: one byte of framing, then what follows the head. Read whole, byte by byte and in pieces it must give the
  * same payload, the same end and leave the same bytes unread; a length is kept to the byte; and what is not payload
  * is bounded. */
-#include "proto/body.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
+#include "proto/body.h"
 
 struct outcome {
     int state;
@@ -13,12 +13,6 @@ struct outcome {
     char *payload;
     size_t size;
 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void init(struct swale__body *body, unsigned framing, size_t length)
 {
@@ -64,7 +58,6 @@ static struct outcome read_in_steps(unsigned framing, size_t length, const char 
     return outcome;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)

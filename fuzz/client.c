@@ -13,6 +13,8 @@
  *     - no message arrives twice; one that was refused never; all that count as written before the close frame
  *     - a fate goes one way only, and what has ended leaves none open
  *     - all memory is given back */
+#include "fuzz.h"
+
 #include "io/connect.h"
 #include "io/turn.h"
 #include "memory.h"
@@ -21,7 +23,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { WILD = 1, IN_FLIGHT = 2, TINY = 4, PENDING = 8, PARTS = 16, TRACE = 32, DEFLATE = 64, SHORT = 128 };
 enum { TICKETS = 512, CONNECTIONS = 256, PAYLOAD_MAX = 70000, OUT_MAX = 1 << 18 };
@@ -67,13 +68,6 @@ struct world {
 };
 
 static struct world *the_world; /* for swale__connect, which is ours */
-
-#define require(condition) ((condition) ? (void)0 : broken(__LINE__, #condition))
-static void broken(int line, const char *condition)
-{
-    fprintf(stderr, "client.c:%d: broken: %s\n", line, condition);
-    abort();
-}
 
 static unsigned take(struct world *world)
 {
@@ -754,7 +748,6 @@ static void end(struct world *world)
     require(world->memory.blocks == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world world;

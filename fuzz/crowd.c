@@ -282,7 +282,6 @@ static void end(struct world *world)
     require(world->memory.blocks == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world world;

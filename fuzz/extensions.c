@@ -4,17 +4,12 @@
  * answers must be acceptable to a client that has made the widest of offers, with the same parameters; cutting the
  * list into two fields must change nothing; and a plain offer behind a list that was declined must be taken. As an
  * answer: whatever the client accepts must keep within its policy. */
+#include "fuzz.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <swale/proto.h>
 
 static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static uint8_t bits_or_max(uint8_t bits)
 {
@@ -131,7 +126,6 @@ static void try_answer(struct swale_span list, const struct swale_deflate_policy
     free(head);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 4)

@@ -4,17 +4,12 @@
  * one and in pieces, each time in another block of exactly their size: all must come to the same. A head that is
  * accepted must keep what the parser promises, and must be accepted again, with the same meaning, when written out
  * anew. */
+#include "fuzz.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <swale/proto.h>
 
 enum { FIELDS = 20, HEAD = 2048 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* One parse, of either kind. `block` holds the bytes that the spans point into. */
 struct parse {
@@ -180,7 +175,6 @@ static void require_answer(const struct swale_request *request)
     swale_origin_same_host(upgrade.origin, request->host);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)

@@ -5,17 +5,12 @@
  * and would be long in finding these): in steps of any size the inflater must come to the same, within the room it
  * was given, and whole it must come to what it came to in steps. As messages to be sent: deflated by any deflater, in
  * any steps, they must be inflated to what they were. */
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <swale/proto.h>
 #include <zlib.h>
 
 enum { LIMIT = 1 << 16 }; /* of what one message may inflate to, as a server has one */
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 struct result {
     int error;
@@ -258,7 +253,6 @@ static void try_round_trip(const uint8_t *options, struct swale_span message)
     swale_inflater_free(inflater);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 4 || size >= LIMIT)

@@ -3,10 +3,10 @@
  * Input: one byte of options, one that says how to cut, then what the peer sends. Whatever that is, the server comes
  * to rest after every piece; when the peer has gone and the deadlines have passed nothing of it is left; and another
  * peer is served. The sanitizers see the rest. */
-#include "server/server.h"
-#include "io/stream.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
+#include "io/stream.h"
+#include "server/server.h"
 
 enum { IN_FLIGHT = 1, TINY = 2, LATER = 4, NEVER = 8, DEFLATE = 16, ABORT = 32, STOP = 64 };
 
@@ -25,12 +25,6 @@ struct peer {
     size_t in_flight;
     bool over;
 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static uint64_t read_clock(void *context)
 {
@@ -219,7 +213,6 @@ static void end(struct world *world, struct peer *peer)
     swale_loop_free(world->loop);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)

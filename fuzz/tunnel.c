@@ -3,11 +3,12 @@
  * Input: one byte of options, one that says how to cut, then what the proxy says. Whatever that is, the tunnel comes
  * to one end, which is either a stream or a named error with a line for people, and it keeps nothing. The same bytes
  * are read as the URL of a proxy and as a list of no_proxy. */
+#include "fuzz.h"
+
 #include "client/tunnel.h"
 #include "io/turn.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum { SOCKS = 1, LOGIN = 2, IN_FLIGHT = 4, TINY = 8, AHEAD = 16, ABORT = 32, CANCEL = 64, ADDRESS = 128 };
 
@@ -21,12 +22,6 @@ struct world {
     struct swale__stream *open;
     int outcomes;
 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static uint64_t read_clock(void *context)
 {
@@ -201,7 +196,6 @@ static void try_texts(const uint8_t *data, size_t size)
     free(text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)

@@ -3,6 +3,7 @@
 #define SWALE_FUZZ_CROWD_H
 
 #include "conn/state.h"
+#include "fuzz.h"
 #include "memory.h"
 #include "server/server.h"
 
@@ -66,10 +67,6 @@ struct world {
     uint64_t deliveries;
     bool failed, stopped;
 };
-
-/* Says what was broken: there is a lot that can be. */
-#define require(condition) ((condition) ? (void)0 : crowd_broken(__FILE__, __LINE__, #condition))
-void crowd_broken(const char *file, int line, const char *condition);
 
 static inline bool may_fail(const struct world *world)
 {

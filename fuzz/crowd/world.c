@@ -5,12 +5,6 @@
 
 char crowd_payload[MAX_MESSAGE + 1];
 
-void crowd_broken(const char *file, int line, const char *condition)
-{
-    fprintf(stderr, "%s:%d: broken: %s\n", file, line, condition);
-    abort();
-}
-
 void *crowd_copy(const void *data, size_t size)
 {
     void *copy = malloc(size ? size : 1);
