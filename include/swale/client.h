@@ -110,8 +110,10 @@ struct swale_client_retry {
 /* What became of a message. */
 enum swale_fate {
     SWALE_FATE_QUEUED,   /* it waits in this process */
-    SWALE_FATE_WRITTEN,  /* handed to the transport of a connection that is open, or was closed cleanly */
-    SWALE_FATE_UNKNOWN,  /* handed (in part, maybe) to the transport of one that then dropped: it may have arrived */
+    SWALE_FATE_WRITTEN,  /* handed to the transport of a connection that is open, or that the server closed in
+                          * answer to us: then it has read it */
+    SWALE_FATE_UNKNOWN,  /* handed (in part, maybe) to the transport of one that then dropped, or that the server
+                          * closed by itself: it may have arrived */
     SWALE_FATE_REFUSED,  /* it never left, and will not */
     SWALE_FATE_FORGOTTEN /* longer ago than the client remembers, or never sent */
 };

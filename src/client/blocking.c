@@ -207,7 +207,7 @@ static void on_close(struct swale_client *client, const struct swale_client_clos
     enum swale_fate fate = socket->last != 0 ? swale_client_fate(client, socket->last) : SWALE_FATE_WRITTEN;
     pthread_mutex_lock(&socket->mutex);
     socket->code = closing->close.code;
-    socket->clean = closing->close.clean && socket->unsent == 0 && fate == SWALE_FATE_WRITTEN;
+    socket->clean = closing->close.clean && socket->unsent == 0 && fate != SWALE_FATE_REFUSED;
     pthread_mutex_unlock(&socket->mutex);
 }
 

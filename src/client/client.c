@@ -352,7 +352,6 @@ static void close_conn(struct swale_client *client, int code, const char *text)
         swale__client_close_conn(client, code, text);
         return;
     }
-    client->close_code = code;
     snprintf(client->close_text, sizeof client->close_text, "%s", text ? text : "");
     swale__client_watch_close(client);
 }
@@ -368,6 +367,7 @@ static int close_client(struct swale_client *client, int code, const char *text,
     if (size < 0)
         return size;
     client->finishing = finishing;
+    client->close_code = code;
     if (client->state == SWALE_CLIENT_OPEN && !client->deciding) /* of a policy the connection has ended */
         close_conn(client, code, text);
     swale_timer_stop(client->loop, &client->retry);

@@ -86,6 +86,15 @@ static void count_failure(struct swale_client *client, uint64_t open_ms)
         client->failures += client->failures < UINT32_MAX;
 }
 
+/* A peer that has answered our close frame has read all that came before it. One that closed by itself, or whose
+ * close frame has crossed ours, may have stopped reading sooner (RFC 6455 section 1.4). An answer repeats our code.
+ */
+static bool heard_all(const struct swale_client *client, const struct swale_close *close)
+{
+    int answer = client->close_code != 0 ? client->close_code : 1005;
+    return close->clean && close->reason == SWALE_ERR_LOCAL_CLOSED && close->code == answer;
+}
+
 /* Everything is as it will be before anything is told. */
 static void closed(struct swale_client *client, const struct swale_close *close)
 {
@@ -100,7 +109,7 @@ static void closed(struct swale_client *client, const struct swale_close *close)
     struct swale__news news[2];
     count_failure(client, closing.open_ms);
     client->gap_ms = now;
-    swale__client_settle(client, close->clean, news);
+    swale__client_settle(client, heard_all(client, close), news);
     closing.retry_ms = swale__client_decide(client, &retry);
     if (client->freed)
         return;

@@ -58,13 +58,13 @@ static void take_lost(struct swale_client *client, uint64_t position, struct swa
     }
 }
 
-/* When it ends without both close frames, nobody knows how far the bytes got: all that the transport was given is
- * UNKNOWN then, what was written long ago too. */
-void swale__client_settle(struct swale_client *client, bool clean, struct swale__news news[2])
+/* Where nobody knows how far the bytes got, all that the transport was given is UNKNOWN, what was written long ago
+ * too. */
+void swale__client_settle(struct swale_client *client, bool heard, struct swale__news news[2])
 {
-    news[0] = (struct swale__news){ .fate = clean ? SWALE_FATE_WRITTEN : SWALE_FATE_UNKNOWN };
+    news[0] = (struct swale__news){ .fate = heard ? SWALE_FATE_WRITTEN : SWALE_FATE_UNKNOWN };
     news[1] = (struct swale__news){ .fate = SWALE_FATE_REFUSED };
-    if (!clean && client->last_written != 0) {
+    if (!heard && client->last_written != 0) {
         news[0].first = client->first_given;
         news[0].last = client->last_written;
     }

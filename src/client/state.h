@@ -77,7 +77,7 @@ struct swale_client {
     struct swale__ledger ledger;
     uint64_t first_given, last_written; /* numbers, of this connection; 0 for none */
 
-    int close_code; /* of the close that waits for what is pending */
+    int close_code; /* of swale_client_close; it may wait for what is pending */
     char close_text[SWALE_REASON_MAX + 1];
 };
 
@@ -144,9 +144,9 @@ void swale__client_drain(struct swale_client *client);
 /* Notes, and tells, what has been handed to the transport. */
 void swale__client_note_handed(struct swale_client *client);
 
-/* The connection has ended: what becomes of all that it was given. The first news are of what was begun, the others
- * of what was not, and is not kept. */
-void swale__client_settle(struct swale_client *client, bool clean, struct swale__news news[2]);
+/* The connection has ended: what becomes of all that it was given, of which the peer has heard everything, or
+ * maybe not. The first news are of what was begun, the others of what was not, and is not kept. */
+void swale__client_settle(struct swale_client *client, bool heard, struct swale__news news[2]);
 
 /* Nothing that waits will leave. */
 void swale__client_refuse(struct swale_client *client, struct swale__news *news);

@@ -15,10 +15,8 @@
 
 struct copy {
     uint64_t ticket; /* the client's number of it */
-    uint32_t connection;
     uint16_t number;
     uint8_t fate;
-    bool cut_short; /* written to a connection that the server closed: whether it still read that is its affair */
 };
 
 struct member {

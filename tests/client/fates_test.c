@@ -217,6 +217,36 @@ static void test_taken_back_when_the_peer_ends(void **state)
     }
 }
 
+/* A peer that closes by itself may not have read what was under way; nor one whose close frame crosses ours, which
+ * shows in its code. */
+static void test_written_and_then_closed(void **state)
+{
+    static const struct {
+        bool first, ours;
+        enum swale_fate fate;
+    } cases[] = {
+        { true, false, SWALE_FATE_UNKNOWN },
+        { true, true, SWALE_FATE_UNKNOWN },
+        { false, true, SWALE_FATE_WRITTEN },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct client_bed bed = { 0 };
+        uint64_t number;
+        begin_open(&bed, NULL);
+        client_bed_send(&bed, "a", &number);
+        test_loop_settle(&bed.loop);
+        assert_int_equal(swale_client_fate(bed.client, number), SWALE_FATE_WRITTEN);
+        if (cases[i].first)
+            swale_conn_close(bed.peer, 1012, NULL);
+        if (cases[i].ours)
+            client_bed_close(&bed, 1000, NULL);
+        test_loop_settle(&bed.loop);
+        assert_int_equal(swale_client_fate(bed.client, number), cases[i].fate);
+        client_bed_end(&bed);
+    }
+}
+
 /* A clean close by the peer: what was begun is finished, the rest waits. */
 static void test_peer_closes_while_much_is_queued(void **state)
 {
@@ -524,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_partly_written),
         cmocka_unit_test(test_not_begun_waits),
         cmocka_unit_test(test_taken_back_when_the_peer_ends),
+        cmocka_unit_test(test_written_and_then_closed),
         cmocka_unit_test(test_peer_closes_while_much_is_queued),
         cmocka_unit_test(test_close_behind_what_waits),
         cmocka_unit_test(test_close_of_a_peer_that_does_not_read),
