@@ -233,11 +233,14 @@ static bool same_block(const struct in6_addr *a, const struct in6_addr *b, unsig
     return bits % 8 == 0 || (a->s6_addr[whole] ^ b->s6_addr[whole]) >> (8 - bits % 8) == 0;
 }
 
+/* Who writes "::/0" means IPv6, although IPv4 lies in it when it is mapped. */
 static bool matches_ip(const struct element *element, const struct in6_addr *block, const struct target *target)
 {
+    if (!target->numeric || !IN6_IS_ADDR_V4MAPPED(block) != !IN6_IS_ADDR_V4MAPPED(&target->ip))
+        return false;
     unsigned offset = memchr(element->host.data, ':', element->host.size) ? 0 : 96; /* IPv4 is mapped */
     unsigned bits = element->has_bits ? element->number + offset : 128;
-    return target->numeric && bits <= 128 && same_block(block, &target->ip, bits);
+    return bits <= 128 && same_block(block, &target->ip, bits);
 }
 
 /* The name itself, or one below it. */
