@@ -66,8 +66,14 @@ void swale__commons_random(void *context, void *out, size_t size)
         commons->pool_left = POOL_SIZE;
     }
     commons->pool_left -= size;
-    memcpy(out, commons->pool + commons->pool_left, size);
-    memset(commons->pool + commons->pool_left, 0, size);
+    unsigned char *from = commons->pool + commons->pool_left;
+    if (size == 4) { /* a mask: no calls */
+        memcpy(out, from, 4);
+        memset(from, 0, 4);
+        return;
+    }
+    memcpy(out, from, size);
+    memset(from, 0, size);
 }
 
 /* ---- Coming and going ------------------------------------------------------------------------------- */

@@ -244,27 +244,30 @@ static size_t read_frame(const struct call *call, char *data, size_t size)
 
 /* ---- The short way ---------------------------------------------------------------------------------- */
 
-/* A message that a server gets in one short frame, all of which is here: what most messages of most protocols are.
- * It breaks no rule, so it gives the event that the machine would give, with no state in between. Anything else is
- * left untouched for the machine, and 0 returned. */
+/* A message in one short frame, all of which is here: what most messages of most protocols are. It breaks no rule, so
+ * it gives the event that the machine would give, with no state in between. Anything else is left untouched for the
+ * machine, and 0 returned. */
 static size_t read_short_message(const struct call *call, char *data, size_t size)
 {
-    enum { HEADER = 6 };
     struct swale_engine *engine = call->engine;
-    if (size < HEADER || engine->opcode != 0 || swale__engine_has(engine, SWALE__IN_FRAME))
+    const struct swale_engine_config *config = engine->config;
+    bool server = config->role == SWALE_SERVER;
+    size_t header = server ? 6 : 2;
+    if (size < header || engine->opcode != 0 || swale__engine_has(engine, SWALE__IN_FRAME))
         return 0;
     int kind = (unsigned char)data[0] ^ SWALE__FIN; /* with FIN and no reserved bit, nothing but the opcode */
-    size_t length = (unsigned char)data[1] ^ (size_t)SWALE__MASK;
-    const struct swale_engine_config *config = engine->config;
-    if ((kind != SWALE_TEXT && kind != SWALE_BINARY) || length > 125 || length > size - HEADER ||
-        length > config->max_message || config->max_fragments == 0 || config->role != SWALE_SERVER)
+    size_t length = (unsigned char)data[1] ^ (server ? (size_t)SWALE__MASK : 0);
+    if ((kind != SWALE_TEXT && kind != SWALE_BINARY) || length > 125 || length > size - header ||
+        length > config->max_message || config->max_fragments == 0)
         return 0;
-    char *payload = data + HEADER;
+    char *payload = data + header;
     const unsigned char *key = (const unsigned char *)data + 2;
-    swale_mask(payload, length, key, 0);
+    if (server)
+        swale_mask(payload, length, key, 0);
     uint32_t text = SWALE__UTF8_BOUNDARY;
     if (kind == SWALE_TEXT && (!swale__utf8_feed(&text, payload, length) || text != SWALE__UTF8_BOUNDARY)) {
-        swale_mask(payload, length, key, 0); /* masked again */
+        if (server)
+            swale_mask(payload, length, key, 0); /* masked again */
         return 0;
     }
     struct swale_event *event = call->event;
@@ -273,7 +276,7 @@ static size_t read_short_message(const struct call *call, char *data, size_t siz
     event->first = event->last = true;
     event->payload = swale_span(payload, length);
     engine->active_ms = call->now_ms;
-    return HEADER + length;
+    return header + length;
 }
 
 /* ---- The machine ------------------------------------------------------------------------------------ */
