@@ -80,6 +80,7 @@ struct swale_loop_stats {
     uint64_t busy_us;     /* time outside the kernel's wait */
     uint64_t lag_max_us;  /* longest turn: how late a timer may have been */
     uint64_t lag_last_us; /* the latest turn */
+    uint64_t timers;      /* that run, as of the latest turn */
 };
 SWALE_API void swale_loop_stats(const struct swale_loop *loop, struct swale_loop_stats *stats);
 

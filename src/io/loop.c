@@ -164,6 +164,7 @@ static void count_turn(struct swale_loop *loop, uint64_t began_us, int events)
     store(&loop->stats.events, load(&loop->stats.events) + (uint64_t)events);
     store(&loop->stats.busy_us, load(&loop->stats.busy_us) + lag_us);
     store(&loop->stats.lag_last_us, lag_us);
+    store(&loop->stats.timers, loop->wheel.running);
     if (lag_us > load(&loop->stats.lag_max_us))
         store(&loop->stats.lag_max_us, lag_us);
 }
@@ -232,6 +233,7 @@ void swale_loop_stats(const struct swale_loop *loop, struct swale_loop_stats *st
         .busy_us = load(&loop->stats.busy_us),
         .lag_max_us = load(&loop->stats.lag_max_us),
         .lag_last_us = load(&loop->stats.lag_last_us),
+        .timers = load(&loop->stats.timers),
     };
 }
 

@@ -47,7 +47,7 @@ struct swale_loop {
     char *plaintext[SWALE__TLS_LEVELS]; /* NULL until asked for; SWALE__HEADROOM before each, too */
 
     struct {
-        _Atomic uint64_t turns, events, busy_us, lag_max_us, lag_last_us;
+        _Atomic uint64_t turns, events, busy_us, lag_max_us, lag_last_us, timers;
     } stats; /* written by the loop's thread, read by any */
 };
 

@@ -47,11 +47,10 @@ static void note_empty_slot(struct swale__wheel *wheel, struct swale_timer **lin
     wheel->occupied[index / SWALE__WHEEL_SLOTS] &= ~(UINT64_C(1) << index % SWALE__WHEEL_SLOTS);
 }
 
-void swale__wheel_stop(struct swale__wheel *wheel, struct swale_timer *timer)
+/* Out of the list that it is in, whichever that is. */
+static void unlink_timer(struct swale__wheel *wheel, struct swale_timer *timer)
 {
     struct swale_timer **link = timer->link;
-    if (!link)
-        return;
     *link = timer->next;
     timer->link = NULL;
     if (timer->next)
@@ -64,10 +63,19 @@ void swale__wheel_stop(struct swale__wheel *wheel, struct swale_timer *timer)
         note_empty_slot(wheel, link);
 }
 
+void swale__wheel_stop(struct swale__wheel *wheel, struct swale_timer *timer)
+{
+    if (!timer->link)
+        return;
+    unlink_timer(wheel, timer);
+    wheel->running--;
+}
+
 void swale__wheel_start(struct swale__wheel *wheel, struct swale_timer *timer, uint64_t due_ms)
 {
     swale__wheel_stop(wheel, timer);
     timer->due_ms = due_ms;
+    wheel->running++;
     if (due_ms <= wheel->time)
         append(&wheel->late, timer);
     else
@@ -117,7 +125,7 @@ static void collect_due(struct swale__wheel *wheel, uint64_t now)
 {
     while (wheel->late.head) {
         struct swale_timer *timer = wheel->late.head;
-        swale__wheel_stop(wheel, timer);
+        unlink_timer(wheel, timer);
         append(&wheel->firing, timer);
     }
     int level;

@@ -27,6 +27,7 @@ struct swale__timers {
 /* Must stay where it is. */
 struct swale__wheel {
     uint64_t time;                          /* every timer that is due by then has been taken out of the slots */
+    uint64_t running;                       /* timers in it */
     struct swale__timers late;              /* started when they were due already: the next fire has them */
     struct swale__timers firing;            /* taken out by the fire under way, not yet fired */
     uint64_t occupied[SWALE__WHEEL_LEVELS]; /* a bit for each slot that is not empty */

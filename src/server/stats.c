@@ -43,6 +43,7 @@ static void add_loop(struct swale_loop_stats *sum, const struct swale_loop *loop
     sum->turns += stats.turns;
     sum->events += stats.events;
     sum->busy_us += stats.busy_us;
+    sum->timers += stats.timers;
     sum->lag_max_us = larger(sum->lag_max_us, stats.lag_max_us);
     sum->lag_last_us = larger(sum->lag_last_us, stats.lag_last_us);
 }

@@ -191,6 +191,7 @@ static void a_real_loop_sleeps_until_the_timer(void **state)
     assert_int_equal(stats.events, 1);
     assert_true(stats.lag_max_us >= stats.lag_last_us);
     assert_true(stats.busy_us >= stats.lag_max_us);
+    assert_int_equal(stats.timers, 0);
     swale_loop_free(loop);
 }
 
@@ -203,6 +204,9 @@ static void a_step_waits_no_longer_than_it_is_told(void **state)
     start(&firing, loop, 1000000);
     assert_int_equal(swale_loop_step(loop, 1), 0);
     assert_int_equal(firing.count, 0);
+    struct swale_loop_stats stats;
+    swale_loop_stats(loop, &stats);
+    assert_int_equal(stats.timers, 1);
     swale_loop_free(loop);
 }
 

@@ -71,8 +71,12 @@ static void check_model(struct model *model)
     model->last_due = 0;
     assert_int_equal(swale__wheel_fire(&model->wheel, model->now), due);
     assert_int_equal(model->fired, due);
-    for (int i = 0; i < TIMERS; i++)
+    uint64_t running = 0;
+    for (int i = 0; i < TIMERS; i++) {
         assert_true(model->expected[i] == swale_timer_running(&model->timers[i]));
+        running += model->expected[i];
+    }
+    assert_int_equal(model->wheel.running, running);
     uint64_t next = swale__wheel_next(&model->wheel);
     uint64_t first = earliest(model);
     assert_true(next <= first);

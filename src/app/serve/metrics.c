@@ -106,6 +106,7 @@ static void put_loops(const struct swale_loop_stats *loops, struct text *out)
     put_one(out, "loop_events_total", "counter", "Events handled by all event loops.", loops->events);
     put_seconds(out, "loop_busy_seconds_total", "counter", "Time that the loops spent outside the kernel's wait.",
                 loops->busy_us);
+    put_one(out, "loop_timers", "gauge", "Timers that run.", loops->timers);
     put_seconds(out, "loop_lag_seconds", "gauge", "The latest turn, of the slowest loop.", loops->lag_last_us);
     put_seconds(out, "loop_lag_max_seconds", "gauge", "The longest turn so far.", loops->lag_max_us);
 }
