@@ -1,6 +1,6 @@
 /* dice.h - chance from a seed: the same every time (splitmix64). */
-#ifndef SWALE_CHAOS_DICE_H
-#define SWALE_CHAOS_DICE_H
+#ifndef SWALE_TEST_DICE_H
+#define SWALE_TEST_DICE_H
 
 #include <stdint.h>
 
