@@ -145,7 +145,6 @@ static void acknowledge(struct sim *sim, struct seat *seat, const struct letter 
         int result = swale_conn_send(seat->conn, SWALE_BINARY, bytes, answer.size);
         if (result < 0) { /* topics have filled the queue: nothing may be left out */
             claim(sim, "errors", result == SWALE_ERR_QUEUE_FULL);
-            book_of(sim, seat->port)->server_closing = true;
             seat->closing_ms = host_now(seat->host);
             swale_conn_fail(seat->conn, SWALE_ERR_SLOW_READER);
             return;
@@ -159,7 +158,6 @@ void service_hang_up(struct seat *seat)
     if (!seat->conn || seat->closing_ms > 0)
         return;
     seat->closing_ms = host_now(seat->host);
-    book_of(sim, seat->port)->server_closing = true;
     if (sim_roll(sim, 4) == 0)
         swale_conn_abort(seat->conn);
     else
@@ -249,7 +247,6 @@ static void on_close(struct swale_conn *conn, const struct swale_close *close)
     claim(sim, "valid", seat->lost || is_weather(close->reason));
     if (close->reason == SWALE_ERR_HEARTBEAT && !seat->lost)
         judge_heartbeat(sim, seat);
-    book->server_closing |= close->reason != SWALE_ERR_PEER_CLOSED;
     book->server_closed_ms = host_now(seat->host);
     sim->service.closed++;
     free_seat(seat);
@@ -337,7 +334,6 @@ void service_begin(struct sim *sim)
     sim_note(sim, "up", service->life, 0);
 }
 
-/* Whoever was there has been told that it goes. */
 void service_stop(struct sim *sim)
 {
     struct service *service = &sim->service;
@@ -345,10 +341,6 @@ void service_stop(struct sim *sim)
         return;
     service->state = SERVICE_DRAINING;
     sim_note(sim, "drain", service->life, 0);
-    for (struct swale__list *node = service->seats.next; node != &service->seats; node = node->next) {
-        struct seat *seat = SWALE__LIST_OWNER(node, struct seat, node);
-        book_of(sim, seat->port)->server_closing = true;
-    }
     for (unsigned n = 0; n < service->workers; n++) {
         service->stopped_ms[n] = host_now(service->hosts[n]);
         swale_server_stop(service->servers[n]);
@@ -377,11 +369,8 @@ void service_kill(struct sim *sim, bool told)
     struct service *service = &sim->service;
     if (service->state == SERVICE_DOWN)
         return;
-    for (struct swale__list *node = service->seats.next; node != &service->seats; node = node->next) {
-        struct seat *seat = SWALE__LIST_OWNER(node, struct seat, node);
-        seat->lost = true;
-        book_of(sim, seat->port)->server_closing = true;
-    }
+    for (struct swale__list *node = service->seats.next; node != &service->seats; node = node->next)
+        SWALE__LIST_OWNER(node, struct seat, node)->lost = true;
     for (unsigned n = 0; n < service->workers; n++)
         network_kill(&sim->network, service->hosts[n]->loop.loop, told);
     for (unsigned n = 0; n < service->workers; n++) {

@@ -162,7 +162,6 @@ struct member {
 /* What is known of one connection, by its port. */
 struct book {
     bool used, client_open, client_closed, clean, finished;
-    bool server_closing; /* the service has begun to close it, or it was lost with its server */
     int reason, code;
     uint16_t member;
     uint32_t next;  /* message that the service may see next */
