@@ -241,7 +241,7 @@ void swale__connect_cancel(struct swale__connecting *dial)
 
 /* ---- What goes wrong ---------------------------------------------------------------------------------------- */
 
-static void harm_both(struct network_link *link, int what)
+static void harm_both(struct network_link *link, enum network_what what)
 {
     link->network->resets += what == MARK_RESET;
     network_cut(&link->ends[NETWORK_CLIENT], what);

@@ -67,7 +67,7 @@ static size_t room_towards(const struct network_end *end)
     return end->size < capacity_of(end) ? capacity_of(end) - end->size : 0;
 }
 
-static void put_mark(struct network_end *to, int what, size_t size)
+static void put_mark(struct network_end *to, enum network_what what, size_t size)
 {
     struct network *network = to->link->network;
     uint64_t due = network_now(network) + to->shape.delay_ms;
@@ -83,7 +83,7 @@ static void put_mark(struct network_end *to, int what, size_t size)
     network_arrive(to);
 }
 
-void network_send_mark(struct network_end *to, int what)
+void network_send_mark(struct network_end *to, enum network_what what)
 {
     if (to->void_behind)
         return;
@@ -91,7 +91,7 @@ void network_send_mark(struct network_end *to, int what)
     to->void_behind = what == MARK_RESET || what == MARK_END;
 }
 
-void network_cut(struct network_end *to, int what)
+void network_cut(struct network_end *to, enum network_what what)
 {
     size_t on_way = to->size - to->arrived;
     size_t lost = on_way > 0 ? dice_roll(&to->link->network->dice, (uint32_t)on_way + 1) : 0;

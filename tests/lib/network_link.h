@@ -10,7 +10,7 @@
 struct network_mark {
     uint64_t due_ms;
     size_t size; /* of DATA */
-    enum { MARK_DATA, MARK_MET, MARK_END, MARK_RESET } what;
+    enum network_what { MARK_DATA, MARK_MET, MARK_END, MARK_RESET } what;
 };
 
 struct network_end {
@@ -67,10 +67,10 @@ void network_link_check(struct network_link *link);
 void network_link_free(struct network_link *link);
 
 /* Lets one more thing be on its way to an end. */
-void network_send_mark(struct network_end *to, int what);
+void network_send_mark(struct network_end *to, enum network_what what);
 
 /* Of what is on its way to an end some is lost, and everything behind it; this comes instead. */
-void network_cut(struct network_end *to, int what);
+void network_cut(struct network_end *to, enum network_what what);
 
 /* Everything that is due arrives, unless something is in its way. */
 void network_arrive(struct network_end *end);
