@@ -1,9 +1,11 @@
 /* body.c - bodies out of their framing.
  *
  * Input: one byte of framing, then what follows the head. Read whole, byte by byte and in pieces it must give the
- * same payload, the same end and leave the same bytes unread; a length is kept to the byte; and what is not payload
- * is bounded. */
+ * same payload, the same end and leave the same bytes unread; a length is kept to the byte; what is not payload is
+ * bounded; and chunks give what a model reads, with all of the text at hand. */
 #include "fuzz.h"
+
+#include <ctype.h>
 
 #include "proto/body.h"
 
@@ -58,6 +60,100 @@ static struct outcome read_in_steps(unsigned framing, size_t length, const char 
     return outcome;
 }
 
+/* ---- Chunks, as RFC 9112 section 7.1 writes them down ---------------------------------------------------- */
+
+struct model {
+    const unsigned char *text;
+    size_t size, at, extra;
+    char *payload;
+    size_t payload_size;
+};
+
+/* 1 and past it when the text has this character next; 0 at its end, -1 when there is another. */
+static int take(struct model *model, char c)
+{
+    if (model->at == model->size)
+        return 0;
+    return model->text[model->at++] == (unsigned char)c ? 1 : -1;
+}
+
+static int take_line_end(struct model *model)
+{
+    int cr = take(model, '\r');
+    return cr == 1 ? take(model, '\n') : cr;
+}
+
+/* What nobody reads, and the end of its line. */
+static int take_rest(struct model *model)
+{
+    for (; model->at < model->size && model->text[model->at] != '\r'; model->at++) {
+        unsigned char c = model->text[model->at];
+        if ((c < 0x20 && c != '\t') || c == 0x7f || ++model->extra > SWALE__BODY_EXTRA_MAX)
+            return -1;
+    }
+    return take_line_end(model);
+}
+
+static int take_size(struct model *model, uint64_t *length)
+{
+    char digits[18] = "";
+    size_t count = 0;
+    for (; model->at < model->size && isxdigit(model->text[model->at]); model->at++) {
+        if (count == 16)
+            return -1;
+        digits[count++] = (char)model->text[model->at];
+    }
+    *length = strtoull(digits, NULL, 16);
+    if (model->at == model->size)
+        return 0;
+    unsigned char c = model->text[model->at];
+    if (count == 0)
+        return -1;
+    if (c != ';' && c != ' ' && c != '\t')
+        return take_line_end(model);
+    model->at++;
+    return take_rest(model);
+}
+
+static int take_trailers(struct model *model)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    while (model->at < model->size && model->text[model->at] != '\r') {
+        unsigned char c = model->text[model->at];
+        int line = c != 0 && c < 128 && (isalnum(c) || strchr(others, c)) ? take_rest(model) : -1;
+        if (line != 1)
+            return line;
+    }
+    return take_line_end(model);
+}
+
+static int read_chunks(struct model *model)
+{
+    uint64_t length;
+    int result = take_size(model, &length);
+    while (result == 1 && length > 0) {
+        size_t left = model->size - model->at, run = length < left ? (size_t)length : left;
+        memcpy(model->payload + model->payload_size, model->text + model->at, run);
+        model->payload_size += run;
+        model->at += run;
+        result = run < length ? 0 : take_line_end(model);
+        if (result == 1)
+            result = take_size(model, &length);
+    }
+    return result == 1 ? take_trailers(model) : result;
+}
+
+static void require_model(const struct outcome *outcome, const char *text, size_t size)
+{
+    struct model model = { .text = (const unsigned char *)text, .size = size, .payload = malloc(size + 1) };
+    require(model.payload != NULL);
+    int result = read_chunks(&model);
+    require(outcome->state == (result < 0 ? SWALE_ERR_ANSWER_BODY : result));
+    require(outcome->size == model.payload_size && memcmp(outcome->payload, model.payload, outcome->size) == 0);
+    require(result <= 0 || outcome->used == model.at);
+    free(model.payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -73,6 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(memcmp(cut.payload, whole.payload, cut.size) == 0);
         free(cut.payload);
     }
+    if (framing == 0)
+        require_model(&whole, text, size);
     if (framing == 1)
         require(whole.size == (size < length ? size : length) && whole.state == (size >= length));
     if (framing == 2)
