@@ -1,23 +1,25 @@
-/* replay.c - stands in for libFuzzer where there is no clang: fuzz_TARGET COUNT DIRECTORY...
+/* replay.c - stands in for libFuzzer where there is no clang: fuzz_TARGET COUNT INPUTS...
  *
- * Runs every file of the directories, then COUNT inputs made of them: by a generator without chance, so that each run
- * is the same. An input is written to ./TARGET.input before it is run, and stays there if it is the last. */
+ * Runs every file of directories, and every input of a corpus (see corpus.py), then COUNT inputs made of them: by a
+ * generator without chance, so that each run is the same. An input is written to ./fuzz_TARGET.input before it is
+ * run, and stays there if it is the last. */
 #include "fuzz.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { INPUT_MAX = 1 << 16, FILES_MAX = 4096 };
+enum { INPUT_MAX = 1 << 16, INPUTS_MAX = 8192 };
 
-struct file {
+struct input {
     uint8_t *data;
     size_t size;
 };
 
-static struct file files[FILES_MAX];
-static size_t file_count;
+static struct input inputs[INPUTS_MAX];
+static size_t input_count;
 
 static void fail(const char *what)
 {
@@ -50,6 +52,12 @@ static void run(const uint8_t *data, size_t size)
 
 /* ---- Files ---------------------------------------------------------------------------------------------- */
 
+static void add_input(const void *data, size_t size)
+{
+    require(input_count < INPUTS_MAX && size <= INPUT_MAX);
+    inputs[input_count++] = (struct input){ (uint8_t *)fuzz_copy(data, size), size };
+}
+
 static void read_file(const char *directory, const char *name)
 {
     static uint8_t buffer[INPUT_MAX];
@@ -58,10 +66,8 @@ static void read_file(const char *directory, const char *name)
     FILE *stream = fopen(path, "rb");
     if (!stream)
         fail(path);
-    size_t size = fread(buffer, 1, sizeof buffer, stream);
+    add_input(buffer, fread(buffer, 1, sizeof buffer, stream));
     fclose(stream);
-    require(file_count < FILES_MAX);
-    files[file_count++] = (struct file){ (uint8_t *)fuzz_copy(buffer, size), size };
 }
 
 static void read_directory(const char *path)
@@ -78,6 +84,32 @@ static void read_directory(const char *path)
     free(entries);
 }
 
+static void read_corpus(const char *path)
+{
+    static uint8_t buffer[INPUT_MAX];
+    uint8_t head[4];
+    FILE *stream = fopen(path, "rb");
+    if (!stream)
+        fail(path);
+    while (fread(head, 1, sizeof head, stream) == sizeof head) {
+        size_t size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+        require(size <= sizeof buffer && fread(buffer, 1, size, stream) == size);
+        add_input(buffer, size);
+    }
+    fclose(stream);
+}
+
+static void read_inputs(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) != 0)
+        fail(path);
+    if (S_ISDIR(about.st_mode))
+        read_directory(path);
+    else
+        read_corpus(path);
+}
+
 /* ---- Inputs made of others ------------------------------------------------------------------------------ */
 
 static uint64_t state = 0x9e3779b97f4a7c15;
@@ -88,10 +120,10 @@ static size_t choose(size_t below)
     return below == 0 ? 0 : (size_t)(state >> 33) % below;
 }
 
-/* Puts a run of another file over what is there, or between it. */
+/* Puts a run of another input over what is there, or between it. */
 static size_t put_run(uint8_t *data, size_t size, bool insert)
 {
-    const struct file *from = &files[choose(file_count)];
+    const struct input *from = &inputs[choose(input_count)];
     size_t begin = choose(from->size), run = 1 + choose(32), at = choose(size + 1);
     if (run > from->size - begin)
         run = from->size - begin;
@@ -135,9 +167,9 @@ static size_t mutate(uint8_t *data, size_t size)
 static void run_made(void)
 {
     static uint8_t data[2 * INPUT_MAX];
-    const struct file *file = &files[choose(file_count)];
-    size_t size = file->size;
-    memcpy(data, file->data, size);
+    const struct input *from = &inputs[choose(input_count)];
+    size_t size = from->size;
+    memcpy(data, from->data, size);
     for (size_t i = 0, steps = 1 + choose(6); i < steps; i++)
         size = mutate(data, size);
     run(data, size);
@@ -146,22 +178,22 @@ static void run_made(void)
 int main(int count, char **arguments)
 {
     if (count < 3) {
-        fprintf(stderr, "usage: %s COUNT DIRECTORY...\n", arguments[0]);
+        fprintf(stderr, "usage: %s COUNT INPUTS...\n", arguments[0]);
         return 2;
     }
     for (int i = 2; i < count; i++)
-        read_directory(arguments[i]);
-    if (file_count == 0)
+        read_inputs(arguments[i]);
+    if (input_count == 0)
         fail("no inputs");
     keep_inputs(arguments[0]);
     long made = strtol(arguments[1], NULL, 10);
-    for (size_t i = 0; i < file_count; i++)
-        run(files[i].data, files[i].size);
+    for (size_t i = 0; i < input_count; i++)
+        run(inputs[i].data, inputs[i].size);
     for (long i = 0; i < made; i++)
         run_made();
-    printf("%zu files, %ld inputs made of them\n", file_count, made);
-    for (size_t i = 0; i < file_count; i++)
-        free(files[i].data);
+    printf("%zu inputs, and %ld made of them\n", input_count, made);
+    for (size_t i = 0; i < input_count; i++)
+        free(inputs[i].data);
     close(kept_file);
     unlink(kept_path);
     return 0;
