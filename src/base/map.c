@@ -68,8 +68,7 @@ static void place(struct swale__map_slot *slots, size_t mask, const struct swale
 static int grow(struct swale__map *map)
 {
     size_t capacity = map->capacity > 0 ? 2 * map->capacity : FIRST_CAPACITY;
-    if (capacity > SIZE_MAX / sizeof *map->slots)
-        return -ENOMEM;
+    /* No overflow: the table that is there is an object, and none is larger than half the address space. */
     struct swale__map_slot *slots = swale__alloc_zeroed(map->allocator, capacity * sizeof *slots);
     if (!slots)
         return -ENOMEM;

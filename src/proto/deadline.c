@@ -66,7 +66,7 @@ static void tick_open(struct swale_engine *engine, uint64_t now_ms, struct swale
         swale_engine_fail(engine, SWALE_ERR_HEARTBEAT, now_ms, event);
     else if (now_ms >= idle_due(engine))
         swale_engine_fail(engine, SWALE_ERR_IDLE, now_ms, event);
-    else if (heartbeat)
+    else /* one of the two is due, or tick would not be here */
         send_ping(engine, now_ms, event);
 }
 

@@ -87,10 +87,10 @@ bool swale__list_has(const struct swale_field *fields, uint32_t count, const cha
 
 /* ---- Cookies ---- */
 
-/* Takes the part up to the next `separator` from the front of *rest; without one, all of it. */
+/* Takes the part up to the next `separator` from the front of *rest, which is not empty; without one, all of it. */
 static struct swale_span take(struct swale_span *rest, char separator)
 {
-    const char *found = rest->size > 0 ? memchr(rest->data, separator, rest->size) : NULL;
+    const char *found = memchr(rest->data, separator, rest->size);
     size_t end = found ? (size_t)(found - rest->data) : rest->size;
     struct swale_span part = swale__slice(*rest, 0, end);
     *rest = swale__slice(*rest, found ? end + 1 : end, rest->size);

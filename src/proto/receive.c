@@ -253,7 +253,7 @@ static size_t read_short_message(const struct call *call, char *data, size_t siz
     const struct swale_engine_config *config = engine->config;
     bool server = config->role == SWALE_SERVER;
     size_t header = server ? 6 : 2;
-    if (size < header || engine->opcode != 0 || swale__engine_has(engine, SWALE__IN_FRAME))
+    if (size < header || engine->opcode != 0) /* inside a frame there is an opcode, too */
         return 0;
     int kind = (unsigned char)data[0] ^ SWALE__FIN; /* with FIN and no reserved bit, nothing but the opcode */
     size_t length = (unsigned char)data[1] ^ (server ? (size_t)SWALE__MASK : 0);

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <swale/base.h>
 
 static void test_every_code_has_a_slot_of_its_own(void **state)
@@ -57,6 +58,14 @@ static void test_what_is_not_in_the_table(void **state)
     assert_int_equal(swale_error_at(SWALE_ERROR_SLOTS), 0);
 }
 
+static void test_the_version_is_three_numbers(void **state)
+{
+    (void)state;
+    unsigned major, minor, patch;
+    char behind;
+    assert_int_equal(sscanf(swale_version(), "%u.%u.%u%c", &major, &minor, &patch, &behind), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -64,6 +73,7 @@ int main(void)
         cmocka_unit_test(test_names_are_unique),
         cmocka_unit_test(test_a_known_one),
         cmocka_unit_test(test_what_is_not_in_the_table),
+        cmocka_unit_test(test_the_version_is_three_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,7 @@ static const struct row {
     { CHUNKED, "000000000000000a\r\n0123456789\r\n0000\r\n\r\n", 1, "0123456789", 0 },
     { CHUNKED, "A\r\n0123456789\r\n1\r\n!\r\n0\r\n\r\n", 1, "0123456789!", 0 },
     { CHUNKED, "1;a=b\r\nx\r\n2 ; c=\"d\"\r\nyz\r\n0;e\r\n\r\n", 1, "xyz", 0 },
+    { CHUNKED, "1\t;a\r\nx\r\n0\t\r\n\r\n", 1, "x", 0 },
     { CHUNKED, "0\r\nA: b\r\nC:\r\n\r\n", 1, "", 0 },
     { CHUNKED, "2\r\n\r\n\r\n0\r\n\r\n", 1, "\r\n", 0 },
     { CHUNKED, "5\r\nhell", 0, "hell", 0 },

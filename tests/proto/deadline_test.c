@@ -252,6 +252,25 @@ static void the_peer_must_answer_a_close(void **state)
     assert_string_equal(tick(&engine, 99999), "");
 }
 
+/* A transport that still takes what was queued before the close frame: the wait begins anew with each progress, and
+ * with nothing else. */
+static void the_wait_for_a_close_goes_on_while_we_write(void **state)
+{
+    (void)state;
+    struct swale_engine_config config = config_of(0);
+    struct swale_engine engine = open_at(&config, 0);
+    char frame[SWALE_CONTROL_MAX];
+    swale_engine_wait_on(&engine, 100); /* nothing is closing yet */
+    assert_true(swale_engine_due(&engine) == PING);
+    assert_true(swale_engine_close(&engine, 1000, swale_text(""), 500, frame) > 0);
+    swale_engine_wait_on(&engine, 4000);
+    assert_true(swale_engine_due(&engine) == 4000 + CLOSE_WAIT);
+    assert_string_equal(tick(&engine, 500 + CLOSE_WAIT), "");
+    assert_string_equal(tick(&engine, 4000 + CLOSE_WAIT), "close-timeout");
+    swale_engine_wait_on(&engine, 99999); /* it is over */
+    assert_true(swale_engine_due(&engine) == NEVER);
+}
+
 /* The wait runs from the first close frame, whoever sent it, to the end of the transport. */
 static void the_transport_must_end(void **state)
 {
@@ -319,6 +338,7 @@ int main(void)
         cmocka_unit_test(drops_of_a_message_do_not_count),
         cmocka_unit_test(everything_can_be_switched_off),
         cmocka_unit_test(the_peer_must_answer_a_close),
+        cmocka_unit_test(the_wait_for_a_close_goes_on_while_we_write),
         cmocka_unit_test(the_transport_must_end),
         cmocka_unit_test(a_failure_leaves_time_to_say_so),
         cmocka_unit_test(the_end_of_time_is_no_deadline),

@@ -84,7 +84,7 @@ static void test_list_has(void **state)
 static void test_cookies(void **state)
 {
     (void)state;
-    struct heads_held *held = heads_hold("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1; b=\"2=3\";c= ; =x; a=9\r\n"
+    struct heads_held *held = heads_hold("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1; b=\"2=3\";c= ; =x;; a=9\r\n"
                                          "Cookie: flag;  d = 4 ;e=5\r\n\r\n",
                                          true);
     static const struct {

@@ -4,6 +4,7 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #define BYTES(text)       swale_span(text, sizeof(text) - 1)
 #define HELLO             "\xf2\x48\xcd\xc9\xc9\x07\x00"
@@ -177,6 +178,44 @@ static void test_whole_has_its_limits(void **state)
     swale_inflater_free(inflater);
 }
 
+/* What lies behind a final block is read in steps, and has the same limits. */
+static void test_whole_behind_a_final_block(void **state)
+{
+    (void)state;
+    char out[16];
+    struct swale_inflater *inflater = open_inflater(15, false);
+    struct swale_span two = BYTES(HELLO_FINAL HELLO_FINAL);
+    for (size_t capacity = 5; capacity < 10; capacity++)
+        assert_int_equal(swale_inflater_whole(inflater, two, out, capacity), SWALE_ERR_TOO_SMALL);
+    assert_int_equal(swale_inflater_whole(inflater, two, out, 10), 10);
+    assert_memory_equal(out, "HelloHello", 10);
+
+    struct swale_span garbage = BYTES(HELLO_FINAL "\xff\xff"); /* no such type of block */
+    for (size_t capacity = 5; capacity < 8; capacity++) {
+        assert_int_equal(swale_inflater_whole(inflater, garbage, out, capacity), SWALE_ERR_DEFLATE_DATA);
+        swale_inflater_reset(inflater);
+    }
+    swale_inflater_free(inflater);
+}
+
+/* zlib counts room in 32 bits. None of this memory is touched but its first page. */
+static void test_room_past_four_gigabytes(void **state)
+{
+    (void)state;
+    if (SIZE_MAX <= UINT32_MAX)
+        skip();
+    size_t room = (size_t)5 << 30;
+    char *out = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (out == MAP_FAILED)
+        skip();
+    struct swale_inflater *inflater = open_inflater(15, true);
+    struct swale_span in = BYTES(HELLO);
+    assert_int_equal(swale_inflater_step(inflater, &in, true, out, room), 5);
+    assert_memory_equal(out, "Hello", 5);
+    swale_inflater_free(inflater);
+    munmap(out, room);
+}
+
 /* A message of one repeated unit: nothing comes out, and the time is that of its size. */
 static void check_nothing_from(const char *unit, size_t unit_size, size_t size)
 {
@@ -314,7 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples_at_every_split),    cmocka_unit_test(test_examples_whole),
         cmocka_unit_test(test_context_is_kept_or_dropped), cmocka_unit_test(test_reset_forgets),
-        cmocka_unit_test(test_whole_has_its_limits),       cmocka_unit_test(test_a_megabyte_of_nothing),
+        cmocka_unit_test(test_whole_has_its_limits),       cmocka_unit_test(test_whole_behind_a_final_block),
+        cmocka_unit_test(test_room_past_four_gigabytes),   cmocka_unit_test(test_a_megabyte_of_nothing),
         cmocka_unit_test(test_a_bomb_is_bounded),          cmocka_unit_test(test_window_bits),
         cmocka_unit_test(test_failing_allocations),        cmocka_unit_test(test_no_allocation_once_warm),
     };

@@ -41,9 +41,12 @@ static void test_valid(void **state)
         { "dGhlIHNhbXBsZSBub25jZQ", false },
         { "dGhlIHNhbXBsZSBub25jZQAA", false }, /* 18 bytes */
         { "dGhlIHNhbXBsZSBub25jZQA=", false }, /* 17 bytes */
+        { "dGhlIHNhbXBsZSBub25jZQ=A", false },
         { "dGhlIHNhbXBsZSBub25jZ===", false },
         { "dGhlIHNhbXBsZSBub25j-_==", false }, /* base64url */
         { "dGhlIHNhbX sZSBub25jZQ==", false },
+        { "dGhlIHNhbX{sZSBub25jZQ==", false },
+        { "dGhlIHNhbX:sZSBub25jZQ==", false },
         { "dGhlIHNhbX=sZSBub25jZQ==", false },
         { "dGhlIHNhbX\xc3sZSBub25jZQ==", false },
     };

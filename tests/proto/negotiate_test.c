@@ -151,6 +151,7 @@ static void test_offers_that_are_declined(void **state)
     static const char *const tails[] = {
         "; unknown",
         "; unknown=1",
+        "; unknown" S_NCT,
         S_NCT S_NCT,
         C_NCT C_NCT,
         C_BITS C_BITS,
@@ -164,6 +165,7 @@ static void test_offers_that_are_declined(void **state)
         S_BITS "=010",
         S_BITS "=1",
         S_BITS "=1x",
+        S_BITS "=1-",
         S_BITS "=100",
         S_BITS "=+10",
         S_BITS "=-9",

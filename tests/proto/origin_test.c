@@ -38,6 +38,8 @@ static void test_same_host(void **state)
         { "file://example.com", "example.com", false },
         { "chrome-extension://abc", "abc", false },
         { "http://example.com", "bad host", false },
+        { "http://[::1]", "localhost", false },
+        { "http://localhost", "[::1]", false },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(swale_origin_same_host(swale_text(cases[i].origin), swale_text(cases[i].host)),

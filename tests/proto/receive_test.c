@@ -214,6 +214,17 @@ static void fragment_limit(void **state)
     CHECK(vectors, setting);
 }
 
+static void without_fragments_there_is_no_message(void **state)
+{
+    (void)state;
+    static const struct vector vectors[] = {
+        ANY("89: 82:'a'", "(ping -> pong)(fail fragment-count -> close 1008)"),
+    };
+    struct setting setting = usual();
+    setting.max_fragments = 0;
+    CHECK(vectors, setting);
+}
+
 /* ---- The header ------------------------------------------------------------------------------------- */
 
 static void masking_rule(void **state)
@@ -546,6 +557,7 @@ int main(void)
         cmocka_unit_test(nothing_but_empty_messages_is_allowed),
         cmocka_unit_test(largest_size_limit_does_not_wrap),
         cmocka_unit_test(fragment_limit),
+        cmocka_unit_test(without_fragments_there_is_no_message),
         cmocka_unit_test(masking_rule),
         cmocka_unit_test(every_first_two_bytes),
         cmocka_unit_test(faults_are_told_at_once),
