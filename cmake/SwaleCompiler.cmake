@@ -22,6 +22,11 @@ target_compile_options(swale_flags INTERFACE
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
   $<$<BOOL:${SWALE_WERROR}>:-Werror>)
 
+if(SWALE_COVERAGE)
+  add_compile_options(--coverage -fprofile-update=atomic)
+  add_link_options(--coverage)
+endif()
+
 if(SWALE_SANITIZE)
   add_compile_options(-fsanitize=${SWALE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${SWALE_SANITIZE})
