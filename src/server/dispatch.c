@@ -24,9 +24,8 @@ static int copy_path(struct swale_exchange *exchange, const struct swale__match 
     exchange->params = swale__arena_alloc(&exchange->arena, match->param_count * sizeof *exchange->params);
     if (!path || !exchange->params)
         return SWALE_ERR_NO_MEMORY;
+    /* Neither fails: the segments have been decoded one by one, and no escape has a slash in it. */
     ptrdiff_t size = swale_percent_decode(raw, false, path, raw.size);
-    if (size < 0)
-        return SWALE_ERR_HTTP_TARGET;
     exchange->path = swale_span(path, (size_t)size);
     memcpy(exchange->params, match->params, match->param_count * sizeof *exchange->params);
     if (!match->wildcard)
@@ -35,7 +34,7 @@ static int copy_path(struct swale_exchange *exchange, const struct swale__match 
     if (!rest)
         return SWALE_ERR_NO_MEMORY;
     size = swale_percent_decode(match->rest, false, rest, match->rest.size);
-    exchange->rest = swale_span(rest, size < 0 ? 0 : (size_t)size);
+    exchange->rest = swale_span(rest, (size_t)size);
     return 0;
 }
 

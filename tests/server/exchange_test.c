@@ -3,6 +3,7 @@
 
 #include "server/exchange.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,10 +283,17 @@ static void inspect(struct swale_exchange *exchange)
     assert_int_equal(swale_exchange_add_field(exchange, "Set-Cookie", "a=b; HttpOnly"), 0);
     for (int i = 0; i < 10; i++)
         assert_int_equal(swale_exchange_add_field(exchange, "X-Many", "x"), 0);
+    assert_int_equal(swale_exchange_add_field(exchange, "zZ_09~", "a\ttab, \xc3\xa9"), 0);
     static const char *const bad[][2] = {
         { "", "x" },
         { "a b", "x" },
         { "a:", "x" },
+        { "a@", "x" },
+        { "[a]", "x" },
+        { "{a}", "x" },
+        { "X", "a\x7f" },
+        { NULL, "x" },
+        { "X", NULL },
         { "X", "a\r\nY: b" },
         { "X", "a\nb" },
         { "Connection", "x" },
@@ -665,6 +673,85 @@ static bool memory_run(uint64_t n, bool later)
     return reached;
 }
 
+/* 0, or that memory is out, which the hook may take as it likes. */
+static void may_fail(int error)
+{
+    assert_true(error == 0 || error == -ENOMEM);
+}
+
+/* Everything that a hook may ask of an exchange, larger than one block of its memory. */
+static void ask_much(struct swale_exchange *exchange)
+{
+    char value[801];
+    memset(value, 'v', 800);
+    value[800] = '\0';
+    struct swale_span query = swale_exchange_query(exchange, "q");
+    assert_true(query.size == 0 || query.size == 2000);
+    for (int i = 0; i < 10; i++)
+        may_fail(swale_exchange_add_field(exchange, "X-Large", value));
+    struct swale_peer peer;
+    swale_exchange_peer(exchange, &peer);
+    assert_true(peer.address.size == 0 || swale_span_equal(peer.address, swale_text("memory")));
+    struct swale_span path = swale_exchange_path(exchange);
+    assert_true(path.size > 3000 && path.data[0] == '/');
+}
+
+static void choose_and_ask_much(struct swale_exchange *exchange)
+{
+    ask_much(exchange);
+    may_fail(swale_exchange_subprotocol(exchange, swale_exchange_header(exchange, "Sec-WebSocket-Protocol")));
+}
+
+static void ask_much_and_reply(struct swale_exchange *exchange)
+{
+    ask_much(exchange);
+    seen.held = exchange;
+    int error = swale_exchange_reply(exchange, 200, NULL, swale_text("answer"));
+    assert_true(error == 0 || error == -ENOMEM || error == SWALE_ERR_CLOSED);
+}
+
+/* A large request whose hook asks much: what is answered is whole, or the peer is told that the server is short of
+ * memory, or the connection ends. */
+static bool large_memory_run(uint64_t n, bool upgrade)
+{
+    struct bed bed;
+    begin(&bed);
+    seen.act = upgrade ? choose_and_ask_much : ask_much_and_reply;
+    char name[3001], target[6000], fields[2200];
+    memset(name, 'n', 3000);
+    name[3000] = '\0';
+    int size = snprintf(target, sizeof target, upgrade ? "/hook/%s?q=" : "/plain/7/%s?q=", name);
+    memset(target + size, 'q', 2000);
+    target[size + 2000] = '\0';
+    snprintf(fields, sizeof fields, "Sec-WebSocket-Protocol: %.2000s\r\n", name);
+    struct peer *peer = bed_connect(&bed);
+    bed.loop.memory.allocations = 0;
+    bed.loop.memory.fail_at = n;
+    peer_say(peer, upgrade ? upgrade_request(target, fields) : request("GET", target, ""));
+    bool reached = bed.loop.memory.allocations >= n;
+    bed.loop.memory.fail_at = 0;
+    const char *answer = upgrade ? "HTTP/1.1 101 " : "HTTP/1.1 200 ";
+    if (!reached)
+        assert_true(peer_heard(peer, answer));
+    else if (peer->size > 0)
+        assert_true(peer_heard(peer, answer) || peer_heard(peer, "HTTP/1.1 503 "));
+    peer_close(peer, true);
+    test_loop_settle(&bed.loop);
+    assert_int_equal(seen.opened, seen.closed);
+    assert_int_equal(bed.server->workers[0]->live, 0);
+    bed_done(&bed);
+    return reached;
+}
+
+static void test_memory_fails_in_large_requests(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; large_memory_run(n, true); n++)
+        ;
+    for (uint64_t n = 1; large_memory_run(n, false); n++)
+        ;
+}
+
 static void pause_at_once(struct swale_conn *conn)
 {
     seen.opened++;
@@ -728,6 +815,7 @@ int main(void)
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_pause_in_on_open_stops_reading),
         cmocka_unit_test(test_memory_fails),
+        cmocka_unit_test(test_memory_fails_in_large_requests),
     };
     return bed_run(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "server/router.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct fixture {
@@ -131,8 +132,9 @@ static void test_bad_patterns(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",      "a",      "//",       "/a//b", "/a/*/b", "/a*",    "/{}",   "/{a",  "/a}",
-        "/x{a}", "/{a b}", "/{a}/{a}", "/a?b",  "/a#b",   "/a%20b", "/../a", "/a/.", "/a\nb",
+        "",         "a",     "//",     "/a//b",  "/a/*/b", "/a*",   "/{}",    "/{a",
+        "/a}",      "/x{a}", "/{a:b}", "/{a@}",  "/{a[}",  "/{a~}", "/a\x7f", "/{a b}",
+        "/{a}/{a}", "/a?b",  "/a#b",   "/a%20b", "/../a",  "/a/.",  "/a\nb",
     };
     struct fixture fixture;
     begin(&fixture);
@@ -174,6 +176,54 @@ static void test_deep_paths(void **state)
     end(&fixture);
 }
 
+/* A pattern of `count` segments like "/{p7}". */
+static void write_params(char *pattern, int count)
+{
+    for (int i = 0; i < count; i++)
+        pattern += sprintf(pattern, "/{p%d}", i);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char pattern[1024];
+    begin(&fixture);
+    write_params(pattern, SWALE__PARAMS_MAX);
+    assert_int_equal(swale__router_add(&fixture.router, pattern, 0), 0);
+    write_params(pattern, SWALE__PARAMS_MAX + 1);
+    assert_int_equal(swale__router_add(&fixture.router, pattern, 1), SWALE_ERR_ROUTE);
+    assert_true(find(&fixture, "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p"));
+    assert_int_equal(fixture.match.param_count, SWALE__PARAMS_MAX);
+    assert_span(fixture.match.params[15], "p");
+    assert_false(find(&fixture, "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q"));
+
+    memset(pattern, '/', sizeof pattern);
+    for (size_t i = 0; i < SWALE__SEGMENTS_MAX; i++)
+        pattern[2 * i + 1] = 'a';
+    pattern[2 * SWALE__SEGMENTS_MAX] = '\0';
+    assert_int_equal(swale__router_add(&fixture.router, pattern, 2), 0);
+    assert_true(find(&fixture, pattern));
+    strcat(pattern, "/a");
+    assert_int_equal(swale__router_add(&fixture.router, pattern, 3), SWALE_ERR_ROUTE);
+    assert_false(find(&fixture, pattern));
+    end(&fixture);
+}
+
+static void test_names_of_params(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    begin(&fixture);
+    const char *pattern = "/{azAZ09_-}/{_}";
+    assert_int_equal(swale__router_add(&fixture.router, pattern, 0), 0);
+    assert_true(find(&fixture, "/x/y"));
+    assert_span(fixture.match.params[swale__pattern_param(pattern, "azAZ09_-")], "x");
+    assert_span(fixture.match.params[swale__pattern_param(pattern, "_")], "y");
+    assert_false(find(&fixture, "//y")); /* a parameter is never empty */
+    end(&fixture);
+}
+
 static void test_memory_fails(void **state)
 {
     (void)state;
@@ -206,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_table),        cmocka_unit_test(test_params_are_decoded_in_their_segment),
         cmocka_unit_test(test_bad_patterns), cmocka_unit_test(test_taken_patterns),
         cmocka_unit_test(test_deep_paths),   cmocka_unit_test(test_memory_fails),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_names_of_params),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

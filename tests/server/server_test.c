@@ -214,10 +214,23 @@ static void test_states(void **state)
         SWALE_ERR_INVALID);
     struct swale_route bad = { .handler = &echo, .subprotocols = one, .subprotocol_count = 1 };
     assert_int_equal(swale_server_route(server, "/x", &bad), SWALE_ERR_INVALID);
+    bad = (struct swale_route){ .handler = &echo, .origin_count = 1 };
+    assert_int_equal(swale_server_route(server, "/x", &bad), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_route(server, NULL, &route), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_route(NULL, "/x", &route), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_files(NULL, "/x", "."), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_files(server, NULL, "."), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_files(server, "/x", NULL), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_files(server, "x", "."), SWALE_ERR_INVALID);
+    struct swale_listen listen = { .address = "127.0.0.1:0", .backlog = -1 };
+    assert_int_equal(swale_server_listen(server, &listen), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_listen(NULL, &listen), SWALE_ERR_INVALID);
     assert_int_equal(swale_server_wait(server), SWALE_ERR_STATE);
     assert_int_equal(swale_loop_new(&loop, NULL), 0);
     assert_int_equal(listen_on(server, "127.0.0.1:0"), 0);
     assert_int_equal(swale_server_attach(server, loop), SWALE_ERR_STATE); /* it has listeners */
+    assert_int_equal(swale_server_attach(NULL, loop), SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_attach(server, NULL), SWALE_ERR_INVALID);
     swale_loop_free(loop);
     assert_int_equal(swale_server_start(server), 0);
     assert_int_equal(swale_server_start(server), SWALE_ERR_STATE);
@@ -229,6 +242,12 @@ static void test_states(void **state)
     assert_int_equal(swale_server_new(&server, &(struct swale_server_options){ .threads = 100000 }),
                      SWALE_ERR_INVALID);
     assert_int_equal(swale_server_new(&server, &(struct swale_server_options){ .origin_count = 1 }),
+                     SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_new(&server, &(struct swale_server_options){ .origins = one, .origin_count = 1 }),
+                     SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_new(&server, &(struct swale_server_options){ .max_head = UINT32_MAX }),
+                     SWALE_ERR_INVALID);
+    assert_int_equal(swale_server_new(&server, &(struct swale_server_options){ .max_fields = UINT32_MAX }),
                      SWALE_ERR_INVALID);
     assert_int_equal(swale_server_new(NULL, NULL), SWALE_ERR_INVALID);
     assert_int_equal(swale_server_new(&server, NULL), 0);
