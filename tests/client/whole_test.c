@@ -1,4 +1,5 @@
 /* A client and a server on one loop, in virtual time, with real sockets between them: from the URL to the end. */
+#include "certs.h"
 #include "test.h"
 #include "vloop.h"
 
@@ -12,6 +13,8 @@ struct world {
     struct swale_server *server;
     struct swale_conn *peer; /* the server's end, NULL while there is none */
     struct swale_client *client;
+    struct swale_tls *trust; /* the client's, or NULL */
+    bool resumed;            /* the latest connection's TLS session */
     char url[128];
     char log[1024];
 };
@@ -57,6 +60,9 @@ static void on_open(struct swale_client *client, const struct swale_client_openi
     assert_non_null(swale_client_conn(client));
     assert_true((swale_conn_id(swale_client_conn(client)) >> 63) == 1);
     assert_ptr_equal(swale_conn_user(swale_client_conn(client)), world);
+    struct swale_peer peer;
+    swale_conn_peer(swale_client_conn(client), &peer);
+    world->resumed = peer.tls_resumed;
     say(world, opening->first ? "open" : "again", opening->tries);
 }
 
@@ -106,7 +112,7 @@ static const struct swale_client_handler handler = {
 
 /* ---- Set-up ----------------------------------------------------------------------------------------- */
 
-static void begin_server(struct world *world, const char *path)
+static void begin_server(struct world *world, const char *path, struct swale_tls *tls)
 {
     static const struct swale_handler echo = { .on_open = peer_open,
                                                .on_message = peer_message,
@@ -118,19 +124,27 @@ static void begin_server(struct world *world, const char *path)
     assert_int_equal(swale_server_attach(world->server, world->loop.loop), 0);
     struct swale_route route = { .handler = &echo, .user = world };
     assert_int_equal(swale_server_route(world->server, "/", &route), 0);
-    assert_int_equal(swale_server_listen(world->server, &(struct swale_listen){ .address = "127.0.0.1:0" }), 0);
-    snprintf(world->url, sizeof world->url, "ws://%s%s", swale_server_address(world->server, 0), path);
+    struct swale_listen listen = { .address = "127.0.0.1:0", .tls = tls };
+    assert_int_equal(swale_server_listen(world->server, &listen), 0);
+    snprintf(world->url, sizeof world->url, "%s://%s%s", tls ? "wss" : "ws", swale_server_address(world->server, 0),
+             path);
 }
 
 static int begin_client(struct world *world)
 {
-    struct swale_client_options options = { .url = world->url, .handler = &handler, .user = world, .proxy = "" };
+    struct swale_client_options options = {
+        .url = world->url,
+        .handler = &handler,
+        .user = world,
+        .tls = world->trust,
+        .proxy = "",
+    };
     return swale_client_new(&world->client, world->loop.loop, &options, NULL);
 }
 
 static void begin(struct world *world, const char *path)
 {
-    begin_server(world, path);
+    begin_server(world, path, NULL);
     assert_int_equal(begin_client(world), 0);
 }
 
@@ -180,6 +194,44 @@ static void test_comes_back(void **state)
     end(&world);
 }
 
+static struct swale_tls *server_tls(struct test_certs *certs)
+{
+    struct swale_tls *tls;
+    test_certs_make(certs, &(struct test_cert){ .name = "server", .names = "IP:127.0.0.1" });
+    struct swale_tls_certificate certificate = { test_certs_path(certs, "server.crt"),
+                                                 test_certs_path(certs, "server.key") };
+    struct swale_tls_options options = { .certificates = &certificate, .certificate_count = 1 };
+    assert_int_equal(swale_tls_server(&tls, &options, NULL), 0);
+    return tls;
+}
+
+/* The second connection goes on with the TLS session of the first: the server's tickets came with its messages. */
+static void test_comes_back_with_its_session(void **state)
+{
+    struct world world;
+    struct test_certs certs;
+    (void)state;
+    test_certs_begin(&certs);
+    struct swale_tls *tls = server_tls(&certs);
+    begin_server(&world, "/", tls);
+    struct swale_tls_options trust = { .ca_file = test_certs_path(&certs, "ca.crt") };
+    assert_int_equal(swale_tls_client(&world.trust, &trust, NULL), 0);
+    assert_int_equal(begin_client(&world), 0);
+    TEST_LOOP_UNTIL(&world.loop, world.peer && swale_client_conn(world.client));
+    assert_false(world.resumed);
+    assert_int_equal(swale_client_send(world.client, SWALE_TEXT, "hello", 5, NULL), 0);
+    TEST_LOOP_UNTIL(&world.loop, strstr(world.log, "message"));
+    swale_conn_abort(world.peer);
+    TEST_LOOP_UNTIL(&world.loop, swale_client_state(world.client) == SWALE_CLIENT_WAITING);
+    test_loop_advance(&world.loop, 500);
+    TEST_LOOP_UNTIL(&world.loop, world.peer && swale_client_conn(world.client));
+    assert_true(world.resumed);
+    swale_tls_unref(world.trust);
+    swale_tls_unref(tls);
+    end(&world);
+    test_certs_end(&certs);
+}
+
 static void test_refused_for_good(void **state)
 {
     struct world world;
@@ -195,7 +247,7 @@ static void test_refused_for_good(void **state)
 static bool try_without_memory(uint64_t nth)
 {
     struct world world;
-    begin_server(&world, "/");
+    begin_server(&world, "/", NULL);
     world.loop.memory.fail_at = world.loop.memory.allocations + nth;
     while (begin_client(&world) != 0)
         assert_true(world.loop.memory.allocations >= world.loop.memory.fail_at);
@@ -226,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_comes_back_with_its_session),
         cmocka_unit_test(test_refused_for_good),
         cmocka_unit_test(test_out_of_memory),
     };
