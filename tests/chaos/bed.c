@@ -1,34 +1,7 @@
 #include "test.h"
 
 #include "bed.h"
-#include "directory.h"
 #include "seeded.h"
-#include "server/server.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-/* Two descriptors for each member. */
-static void want_descriptors(void)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_true(limit.rlim_cur >= 3 * MEMBERS);
-}
-
-static int reach(void *context, struct swale__stream **up)
-{
-    struct bed *bed = context;
-    struct swale__stream *ends[2];
-    assert_int_equal(swale__pair(ends, bed->loop.loop, NULL), 0);
-    swale__worker_arrive(bed->server->workers[0], ends[1], false);
-    *up = ends[0];
-    return 0;
-}
 
 static void begin_server(struct bed *bed)
 {
@@ -36,24 +9,21 @@ static void begin_server(struct bed *bed)
     assert_int_equal(swale_server_new(&bed->server, &options), 0);
     service_attach(bed->server, &bed->board);
     assert_int_equal(swale_server_attach(bed->server, bed->loop.loop), 0);
-    assert_int_equal(swale_server_start(bed->server), 0);
+    assert_int_equal(swale_server_listen(bed->server, &(struct swale_listen){ .address = "server:80" }), 0);
 }
 
 void bed_begin(struct bed *bed, uint64_t seed)
 {
-    want_descriptors();
     seeded_begin(seed);
     test_loop_init(&bed->loop);
+    bed->network = (struct network){ .ether = bed->loop.loop, .dice = { seed } };
+    network_begin(&bed->network);
     begin_server(bed);
-    test_directory(bed->directory, sizeof bed->directory);
-    snprintf(bed->address, sizeof bed->address, "unix:%s/relay", bed->directory);
-    snprintf(bed->url, sizeof bed->url, "ws+unix:%s/relay:/", bed->directory);
-    bed->relay = (struct relay){ .loop = bed->loop.loop, .dice = { seed }, .reach = reach, .context = bed };
-    relay_listen(&bed->relay, bed->address);
     bed->crowd.loop = bed->loop.loop;
     bed->crowd.board = &bed->board;
     bed->crowd.dice.state = seed;
-    bed->crowd.options.url = bed->url;
+    bed->crowd.options.url = "ws://server:80/";
+    bed->crowd.options.proxy = "";
     crowd_begin(&bed->crowd);
 }
 
@@ -82,10 +52,9 @@ void bed_close(struct bed *bed)
 void bed_free(struct bed *bed)
 {
     crowd_free(&bed->crowd);
-    relay_done(&bed->relay);
     test_loop_settle(&bed->loop);
     swale_server_free(bed->server);
     test_loop_settle(&bed->loop);
+    network_end(&bed->network);
     test_loop_done(&bed->loop);
-    assert_int_equal(rmdir(bed->directory), 0);
 }

@@ -1,23 +1,18 @@
-/* bed.h - a crowd, a relay and a whole server on one loop in virtual time.
- *
- *     crowd --socket of the file system--> relay --pair in memory--> server
- *
- * The kernel's part takes no time of the virtual clock, or so little that it counts as the network's: what comes late
- * comes with the next instant. */
+/* bed.h - a crowd and a whole server on one loop in virtual time, on a network (tests/lib/network.h) that is what the
+ * test makes of it. */
 #ifndef SWALE_CHAOS_BED_H
 #define SWALE_CHAOS_BED_H
 
 #include "crowd.h"
-#include "relay.h"
+#include "network.h"
 #include "vloop.h"
 
 struct bed {
     struct test_loop loop;
     struct swale_server *server;
-    struct relay relay;
+    struct network network;
     struct crowd crowd;
     struct board board;
-    char directory[256], address[300], url[320];
 };
 
 /* The crowd's options, and what else is to be said of it, are set before. */

@@ -22,32 +22,32 @@ static struct bed *begin(uint64_t seed)
 /* Killed: everything is cut, and nobody listens for a while. */
 static void kill_server(struct bed *bed, uint64_t ms)
 {
-    relay_unlisten(&bed->relay);
-    relay_harm(&bed->relay, FAULT_RESET, 1000);
+    bed->network.shut = true;
+    network_harm(&bed->network, FAULT_RESET, 1000);
     test_loop_advance(&bed->loop, ms);
-    relay_listen(&bed->relay, bed->address);
+    bed->network.shut = false;
 }
 
 static void refuse(struct bed *bed, uint64_t ms)
 {
-    bed->relay.refusing = true;
-    relay_harm(&bed->relay, FAULT_RESET, 1000);
+    bed->network.refusing = true;
+    network_harm(&bed->network, FAULT_RESET, 1000);
     test_loop_advance(&bed->loop, ms);
-    bed->relay.refusing = false;
+    bed->network.refusing = false;
 }
 
 static void stall(struct bed *bed, uint64_t ms)
 {
-    relay_freeze(&bed->relay, true);
+    network_freeze(&bed->network, true);
     test_loop_advance(&bed->loop, ms);
-    relay_freeze(&bed->relay, false);
+    network_freeze(&bed->network, false);
 }
 
 static void overload(struct bed *bed, uint64_t ms)
 {
     bed->board.unavailable = true;
-    bed->board.retry_after_s = 1 + dice_roll(&bed->relay.dice, 5);
-    relay_harm(&bed->relay, FAULT_RESET, 500);
+    bed->board.retry_after_s = 1 + dice_roll(&bed->network.dice, 5);
+    network_harm(&bed->network, FAULT_RESET, 500);
     test_loop_advance(&bed->loop, ms);
     bed->board.unavailable = false;
 }
@@ -64,7 +64,7 @@ static void restart(struct bed *bed, uint64_t ms)
 static void suffer(struct bed *bed)
 {
     static void (*const wholes[])(struct bed * bed, uint64_t ms) = { kill_server, refuse, stall, overload, restart };
-    struct dice *dice = &bed->relay.dice;
+    struct dice *dice = &bed->network.dice;
     uint64_t ms = 1000 + dice_roll(dice, dice_roll(dice, 4) == 0 ? 45000 : 10000);
     uint32_t what = dice_roll(dice, 2 * COUNT_OF(wholes));
     if (what < COUNT_OF(wholes)) {
@@ -72,14 +72,14 @@ static void suffer(struct bed *bed)
         return;
     }
     for (int i = 0; i < 5; i++) {
-        relay_harm(&bed->relay, (enum fault)dice_roll(dice, FAULTS), dice_roll(dice, 300));
+        network_harm(&bed->network, (enum fault)dice_roll(dice, FAULTS), dice_roll(dice, 300));
         test_loop_advance(&bed->loop, ms / 5);
     }
 }
 
 static void calm_down(struct bed *bed)
 {
-    relay_harm(&bed->relay, FAULT_HEAL, 1000);
+    network_harm(&bed->network, FAULT_HEAL, 1000);
     bed->crowd.talking = false;
     assert_true(bed_until(bed, crowd_content, 120000)); /* heartbeat, wait, Retry-After */
     assert_int_equal(bed->crowd.open, MEMBERS);
@@ -93,7 +93,7 @@ static void test_faults(void **state)
         uint64_t until = bed->loop.now_ms + 150000;
         while (bed->loop.now_ms < until) {
             suffer(bed);
-            test_loop_advance(&bed->loop, dice_roll(&bed->relay.dice, 8000));
+            test_loop_advance(&bed->loop, dice_roll(&bed->network.dice, 8000));
         }
         calm_down(bed);
         bed_close(bed);

@@ -1,7 +1,7 @@
 /* storm_test.c - a thousand clients lose their server at the same moment. How they come back, with the default policy
  * and nothing but its own chance.
  *
- * The measure is the tries that really begin (and that the relay in front of the server really sees), in windows of
+ * The measure is the tries that really begin (and that the network really sees), in windows of
  * 100 ms since the server went. Counted are those that were waited for under a ceiling of 5 s or more, which are the
  * fifth of a client (0.5 s * 2^4) and all that follow; a try that follows a short wait drawn under such a ceiling
  * counts like any other.
@@ -77,7 +77,7 @@ static struct storm *begin(uint64_t seed)
 static void lose_server(struct storm *storm)
 {
     storm->began_ms = storm->bed.loop.now_ms;
-    relay_harm(&storm->bed.relay, FAULT_RESET, 1000);
+    network_harm(&storm->bed.network, FAULT_RESET, 1000);
 }
 
 static void end(struct storm *storm)
@@ -113,12 +113,12 @@ static void print_storm(uint64_t seed, const struct storm *storm)
 static unsigned blow(uint64_t seed, unsigned *sums)
 {
     struct storm *storm = begin(seed);
-    uint64_t tries = storm->bed.crowd.tries, accepted = storm->bed.relay.accepted;
-    storm->bed.relay.refusing = true;
+    uint64_t tries = storm->bed.crowd.tries, accepted = storm->bed.network.accepted;
+    storm->bed.network.refusing = true;
     lose_server(storm);
     test_loop_advance(&storm->bed.loop, SECONDS * 1000);
-    assert_int_equal(storm->bed.crowd.tries - tries, storm->bed.relay.accepted - accepted);
-    storm->bed.relay.refusing = false;
+    assert_int_equal(storm->bed.crowd.tries - tries, storm->bed.network.accepted - accepted);
+    storm->bed.network.refusing = false;
     assert_true(bed_until(&storm->bed, bed_all_open, 35000));
     print_storm(seed, storm);
     for (unsigned i = 0; i < WINDOWS; i++)

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* After so long a dial that was not answered is sent again (RFC 6298 section 2: the first timeout of TCP). */
+enum { AGAIN_MS = 1000 };
+
 /* A dial, from the client's side. */
 struct swale__connecting {
     struct network *network;
@@ -118,7 +121,6 @@ static void let_in(struct swale__work *work)
     struct network_link *link = SWALE__LIST_OWNER(work, struct network_link, accept);
     struct network_door *door = link->door;
     link->door = NULL;
-    link->network->accepted++;
     link->ends[NETWORK_SERVER].met = true;
     link->ends[NETWORK_SERVER].met_ms = swale_loop_now(door->loop);
     door->options.on_stream(door->options.context, &link->ends[NETWORK_SERVER].stream);
@@ -163,6 +165,7 @@ static void reach_door(struct swale__connecting *dial, struct network_door *door
 {
     struct network *network = dial->network;
     struct network_link *link = network_link_new(network, dial->options.loop, door->loop);
+    network->accepted++;
     dial->link = link;
     link->dial = dial;
     link->door = door;
@@ -184,9 +187,11 @@ static void on_timer(struct swale_timer *timer)
         swale__loop_at_next(dial->options.loop, &dial->result);
         return;
     }
-    if (network->silent || network->frozen)
-        return; /* for ever: whoever dials has a deadline */
-    struct network_door *door = find_door(network, dial->address);
+    if (network->silent || network->frozen) {
+        swale_timer_start(network->ether, timer, network_now(network) + AGAIN_MS);
+        return;
+    }
+    struct network_door *door = network->shut ? NULL : find_door(network, dial->address);
     dial->arrived = true;
     if (door) {
         reach_door(dial, door);
@@ -213,7 +218,6 @@ int swale__connect(struct swale__connecting **out, const struct swale__connect_o
         return -ENOMEM;
     if (network->shape)
         network->shape(network->context, shapes);
-    network->dialled++;
     dial->network = network;
     dial->options = *options;
     dial->delay_ms = shapes[NETWORK_SERVER].delay_ms;
@@ -243,7 +247,6 @@ void swale__connect_cancel(struct swale__connecting *dial)
 
 static void harm_both(struct network_link *link, enum network_what what)
 {
-    link->network->resets += what == MARK_RESET;
     network_cut(&link->ends[NETWORK_CLIENT], what);
     network_cut(&link->ends[NETWORK_SERVER], what);
 }

@@ -68,9 +68,10 @@ struct network {
 
     /* To be set at any time. */
     bool refusing; /* connections are taken, and reset at once */
-    bool silent;   /* dials are not answered */
+    bool silent;   /* dials are not answered, until it is over */
+    bool shut;     /* nobody listens */
 
-    uint64_t dialled, accepted, resets; /* so far */
+    uint64_t accepted; /* links, so far */
 
     /* Private. */
     bool frozen;
