@@ -257,6 +257,9 @@ class Deflate:
                 rest = self.stream.unused_data
                 if self.stream.eof:
                     self.stream = zlib.decompressobj(-self.peer_bits, out[-32768:])
+            # Did it end with the block that was stripped? Then one more may follow, and be the last.
+            probe = self.stream.copy()
+            demand(not probe.decompress(b"\x01\x00\x00\xff\xff") and probe.eof, "no end of a block (RFC 7692 section 7.2.1)")
         except zlib.error as error:
             raise Violation(f"a message that cannot be inflated as agreed: {error} (RFC 7692 section 7.2.2)") from None
         return out

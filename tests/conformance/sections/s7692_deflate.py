@@ -319,7 +319,11 @@ S.case("bomb-fourfold", BOMB, lambda limit: Frame(BINARY, zeros(4 * limit), rsv=
 S.case(
     "bomb-in-fragments",
     BOMB,
-    lambda limit: [Frame(BINARY, b"", fin=False, rsv=RSV1), *[cont(part, fin=False) for part in cut(zeros(2 * limit), 999)]],
+    lambda limit: [
+        Frame(BINARY, b"", fin=False, rsv=RSV1),
+        *[cont(part, fin=False) for part in cut(zeros(2 * limit), 999)],
+        cont(b""),
+    ],
     fails(1009),
     alone=True,
     **NEEDS,
