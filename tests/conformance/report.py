@@ -6,7 +6,7 @@ A file of known deviations has a line for each case that is not OK:
     FAIL        5.2/y               why
 
 A name may be a pattern of the shell (7692:7.1/*-bits-8*): then all that it fits are so. A status may be two, joined by
-"|", where it is left to chance which. Any other result that is not OK is wrong, and so is a line whose case is not so
+"|", the worse last, where it is left to chance which. Any other result that is not OK is wrong, and so is a line whose case is not so
 (any more)."""
 
 import fnmatch
@@ -39,6 +39,18 @@ def print_result(result):
     case = result.case
     print(f"\n{result.status} {case.id}: {case.rule} ({case.section.cites}; {result.seconds:.1f} s)")
     print(f"    sent     {result.sent}\n    allowed  {result.allowed}\n    seen     {result.seen}", flush=True)
+
+
+def teller(known, verbose=False):
+    """Tells of a result when it is there, if it is not as it should be."""
+
+    def tell(result):
+        if result.status != OK and result.status not in expected(known, result.case):
+            print_result(result)
+        elif verbose:
+            print(f"{result.status:<10} {result.case.id} ({result.seconds:.2f} s)", flush=True)
+
+    return tell
 
 
 def known_deviations(path):

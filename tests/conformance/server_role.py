@@ -66,8 +66,9 @@ class ServerRole:
         """The script is the request."""
         await script.act(link)
         sent = b"".join(part for step in script.steps if isinstance(step, Raw) for part in step.parts if type(part) is bytes)
-        await self._answer(link, Head(sent.partition(b"\r\n\r\n")[0]))
+        answer = await self._answer(link, Head(sent.partition(b"\r\n\r\n")[0]))
         if link.seen.status == 101:
+            self._note_deflate(link, answer)
             link.listen()
             await link.send(link.encode([text("hello?")]))
 

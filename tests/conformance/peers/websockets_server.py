@@ -2,6 +2,7 @@
 "listening PORT"."""
 
 import asyncio
+import logging
 import sys
 
 import websockets
@@ -16,7 +17,8 @@ async def echo(peer, *_):
 
 
 async def main():
-    options = {"max_size": 64 << 20, "ping_interval": None, "close_timeout": 2}
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
+    options = {"max_size": 16 << 20, "ping_interval": None, "close_timeout": 2}
     async with websockets.serve(echo, "127.0.0.1", int(sys.argv[1]), **options) as server:
         print("listening", server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()

@@ -6,7 +6,7 @@ const server = new WebSocketServer({
   host: "127.0.0.1",
   port: Number(process.argv[2]),
   perMessageDeflate: { threshold: 0 },
-  maxPayload: 64 << 20,
+  maxPayload: 16 << 20,
 });
 
 server.on("listening", () => console.log("listening", server.address().port));

@@ -260,7 +260,7 @@ for name, version in {
     "letters": "thirteen",
     "hexadecimal": "0xD",
     "quoted": '"13"',
-    "256": "256",
+    "too-large": "256",
     "wraps-8-bits": "269",
     "wraps-32-bits": "4294967309",
 }.items():
