@@ -628,8 +628,8 @@ static void do_step(struct world *world)
         say_raw(world);
         break;
     case 3: {
-        unsigned first = take(world);
-        say_frame(world, first, world->at, take(world) % (unsigned)(world->end - world->at + 1));
+        unsigned first = take(world), length = take(world); /* before what is left is counted */
+        say_frame(world, first, world->at, length % (unsigned)(world->end - world->at + 1));
         break;
     }
     case 4:
