@@ -23,12 +23,16 @@ class Case:
     `answer`: in its answer, for a client. `more`: further fields of the judge's head. `limited`: True when the case is
     about the peer's limit of message size: it is left out when that is not known, and its script is a function of it; or
     the size that the limit must allow. `alone`: no other case runs beside it, since it is large. A script may also be a
-    function without arguments, which makes what is large only when it is needed."""
+    function without arguments, which makes what is large only when it is needed.
 
-    def __init__(self, section, name, rule, script, outcome, roles, offer, answer, more, limited, alone):
+    For a client: `host` and `target` of the URL that it gets; `asks`, the extensions that it is to offer ("": none), and
+    `subprotocols` (): where they are None, the case is about neither."""
+
+    def __init__(self, section, name, rule, script, outcome, roles, offer, answer, more, limited, alone, client):
         self.section, self.id, self.rule = section, f"{section.number}/{name}", rule
         self.make, self.outcome, self.roles = script, outcome, roles
         self.offer, self.answer, self.more, self.limited, self.alone = offer, answer, more, limited, alone
+        self.host, self.target, self.asks, self.subprotocols = client
 
     def possible(self, role, limit):
         return role in self.roles and (not self.limited or bool(limit) and (self.limited is True or self.limited <= limit))
@@ -54,10 +58,11 @@ class Section:
         rfc, _, number = self.number.rpartition(":")
         return f"RFC {rfc or 6455} section {number}"
 
-    def case(self, name, rule, script, outcome, roles=None, offer=None, answer=None, more=(), limited=False, alone=False):
+    def case(self, name, rule, script, outcome, roles=None, offer=None, answer=None, more=(), limited=False, alone=False,
+             host="127.0.0.1", target=None, asks=None, subprotocols=None):
         if any(case.id == f"{self.number}/{name}" for case in self.cases):
             raise ValueError(f"two cases {self.number}/{name}")
-        about = (roles or self.roles, offer, answer, tuple(more), limited, alone)
+        about = (roles or self.roles, offer, answer, tuple(more), limited, alone, (host, target, asks, subprotocols))
         self.cases.append(Case(self, name, rule, script, outcome, *about))
 
 

@@ -54,6 +54,13 @@ def role_of(given):
     return ServerRole(given.peer[0], given.patience)
 
 
+async def play(role, *about):
+    try:
+        return await play_all(role, *about)
+    finally:
+        await role.end()
+
+
 def with_chance_removed(result, deviations):
     """What is left to chance counts as the worst that is known of it, so that a table does not change."""
     statuses = expected(deviations, result.case)
@@ -64,7 +71,7 @@ def judge(role, cases, limit=None, jobs=16, known=None, verbose=False):
     """Plays the cases, prints what is to be seen, and returns whether the peer is as it should be, and the results by
     section."""
     deviations = known_deviations(known) if known else []
-    results = asyncio.run(play_all(role, cases, limit, jobs, teller(deviations, verbose)))
+    results = asyncio.run(play(role, cases, limit, jobs, teller(deviations, verbose)))
     table = by_section(load(), [with_chance_removed(result, deviations) for result in results])
     print_table(table)
     if not known:

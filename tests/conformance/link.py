@@ -114,6 +114,8 @@ class Link:
             length = struct.unpack(">Q", await self.take(8))[0]
             demand(65535 < length < 1 << 63, "a length is not written in the shortest way (section 5.2)")
         key = await self.take(4) if second & 0x80 else None
+        if key:
+            self.seen.masks.append(key)
         payload = await self.take(length)
         return Frame(frame.opcode, masked(payload, key) if key else payload, frame.fin, frame.rsv)
 
@@ -207,6 +209,11 @@ class Link:
                 await asyncio.wait_for(self.written.wait(), self.patience)
             except TimeoutError:
                 return
+
+    async def flush(self):
+        """Waits until all has left that was sent without waiting."""
+        if self.sender:
+            await asyncio.wait([self.sender], timeout=self.patience)
 
     def compress(self, payload, how):
         return self.deflate.compress(payload, how)

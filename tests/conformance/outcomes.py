@@ -16,6 +16,10 @@ names its outcomes, and the best that fits is its result:
                              none, or not this field="x" in it
     ends()                   the peer ends the connection, with a close frame or without. after=["a"] as above
     lingers(1002)            it sends a close frame with one of these codes, and does not end the connection by itself
+    opens()                  (a client) takes the answer, and echoes. opens("a"): also this message, which the script has sent
+    echoes_masked()          (a client) as echoes(), in frames with a new random key each
+    drops()                  (a client) takes the answer for none, and ends the connection. NON-STRICT: with a close frame
+    early(outcome)           that outcome, of a script that begins with the answer
     either(a, b, ...)        what the RFC leaves open: all of them are OK
     non_strict(outcome)      OK becomes NON-STRICT
 """
@@ -33,6 +37,7 @@ class Transcript:
         self.subprotocol = None
         self.messages = []  # str or bytes, as they came
         self.pongs = []
+        self.masks = []  # the keys of its frames
         self.close = None  # (code or None, reason)
         self.end = None  # "end" or "reset"; None: it did not end
         self.late = False  # it did what it should, but later than it could
@@ -75,6 +80,7 @@ def pongs_fit(expected, got):
 class Outcome:
     hangs_up = False  # does the judge send a close frame when the rest of the script is done?
     handshake = False  # is it about the opening handshake?
+    greets = False  # ... and does the judge send a message behind it?
 
     def resolve(self, script):
         """Takes what it expects from the script, where the case does not say."""
@@ -178,6 +184,7 @@ class Either(Outcome):
         self.outcomes = outcomes
         self.hangs_up = any(outcome.hangs_up for outcome in outcomes)
         self.handshake = any(outcome.handshake for outcome in outcomes)
+        self.greets = any(outcome.greets for outcome in outcomes)
 
     def resolve(self, script):
         for outcome in self.outcomes:
@@ -250,6 +257,64 @@ class Refuses(Outcome):
         return f"the answer {' or '.join(map(str, self.statuses))}" + (f" with {self.field}" if self.field else "")
 
 
+class Opens(Outcome):
+    handshake = True
+    greets = True
+    hangs_up = True
+
+    def __init__(self, messages):
+        self.messages = [*messages, "hello?"]
+
+    def satisfied(self, transcript):
+        return len(transcript.messages) >= len(self.messages)
+
+    def fits(self, transcript):
+        good = transcript.messages == self.messages and transcript.close and transcript.end
+        return OK if good else None
+
+    def __str__(self):
+        return ", ".join(["the answer taken", *map(said, self.messages), "and the end"])
+
+
+class FreshMasks(Answers):
+    """Echoes, in frames whose keys nobody could have told (RFC 6455 sections 5.3 and 10.3). Chance would not pass for a
+    counter, nor for a constant, in a thousand years of tests."""
+
+    def __init__(self):
+        super().__init__(1000, hangs_up=True)
+
+    def fits(self, transcript):
+        return super().fits(transcript) if self.random(transcript.masks) else None
+
+    def random(self, masks):
+        numbers = [int.from_bytes(mask, "big") for mask in masks]
+        steps = {(after - before) & 0xFFFFFFFF for before, after in zip(numbers, numbers[1:])}
+        flips = {before ^ after for before, after in zip(numbers, numbers[1:])}
+        ones = sum(number.bit_count() for number in numbers) / (32 * len(numbers) or 1)
+        enough = 0.9 * (len(numbers) - 1)
+        varied = all(len({mask[at] for mask in masks}) > 16 for at in range(4))
+        return len(set(numbers)) > enough and len(steps) > enough and len(flips) > enough and 0.4 < ones < 0.6 and varied
+
+    def __str__(self):
+        return f"{super().__str__()}; masked with keys that look random"
+
+
+class Drops(Outcome):
+    handshake = True
+    greets = True
+
+    def doomed(self, transcript):
+        return bool(transcript.messages or transcript.pongs)
+
+    def fits(self, transcript):
+        if not transcript.end or self.doomed(transcript):
+            return None
+        return NON_STRICT if transcript.close else OK
+
+    def __str__(self):
+        return "the end, and nothing before it"
+
+
 def best(fits):
     return OK if OK in fits else NON_STRICT if NON_STRICT in fits else None
 
@@ -280,6 +345,23 @@ def accepts(subprotocol=None):
 
 def refuses(*statuses, field=None):
     return Refuses(statuses, field)
+
+
+def opens(*messages):
+    return Opens(messages)
+
+
+def echoes_masked():
+    return FreshMasks()
+
+
+def drops():
+    return Drops()
+
+
+def early(outcome):
+    outcome.handshake = True
+    return outcome
 
 
 def either(*outcomes):

@@ -31,6 +31,7 @@ async def finish(role, case, link):
     await link.until(lambda seen: seen.close or outcome.doomed(seen))
     if seen.close:
         if role.ends_tcp and link.close_sent:
+            await link.flush()
             link.half_close()
         await link.until(lambda seen: False)
 

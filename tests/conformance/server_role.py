@@ -24,6 +24,9 @@ class ServerRole:
         self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.patience = patience
 
+    async def end(self):
+        pass
+
     async def connect(self):
         connected = await asyncio.wait_for(self._connect(), self.patience)
         relay = None

@@ -1,8 +1,8 @@
 """Masking (RFC 6455 sections 5.1 and 5.3)."""
 
-from cases import SERVER, Section
-from outcomes import echoes, fails
-from script import heard, split
+from cases import CLIENT, SERVER, Section
+from outcomes import echoes, echoes_masked, fails
+from script import heard, ponged, split
 from wire import WRONG, binary, close, cont, octets, ping, pong, text
 
 S = Section("5.1", "Who masks")
@@ -46,3 +46,23 @@ for at in range(7, 27):
     S.case(f"cut-at-{at}", POSITION, split(binary(octets(20), mask=b"\x01\x20\x03\x40"), at=[at]), echoes())
 for size in (1, 2, 3, 5, 6, 7, 9, 31, 33):
     S.case(f"pieces-of-{size}", POSITION, split(binary(octets(400), mask=b"\x01\x20\x03\x40"), every=size), echoes())
+
+# ---- What a client does itself. That each frame is masked, and no two in a row with one key, is judged in each case.
+
+S = Section("5.3", "Keys of the client", roles=(CLIENT,))
+
+FRESH = "The key of each frame is new, and cannot be told from those before."
+for name, frames in {
+    "messages": [text(f"message {n}") for n in range(80)],
+    "same-messages": [text("same")] * 80,
+    "empty-messages": [text("")] * 80,
+    "large-messages": [binary(octets(2000))] * 80,
+    "zeros": [binary(bytes(64))] * 80,
+}.items():
+    S.case(f"fresh-{name}", FRESH, frames, echoes_masked())
+waited = [[ping(str(n)), ponged(str(n))] for n in range(80)]
+S.case("fresh-pongs", FRESH, waited, echoes_masked())
+mixed = [[text("x"), heard(*["x"] * (n + 1)), ping(str(n)), ponged(str(n))] for n in range(40)]
+S.case("fresh-pongs-and-messages", FRESH, mixed, echoes_masked())
+for length in range(1, 20):
+    S.case(f"unmasked-length-{length}", "What comes is not masked, and is masked when it goes.", binary(octets(length)), echoes())
