@@ -402,6 +402,21 @@ static void live(struct client_bed *bed)
     }
 }
 
+/* Every callback may be left out. */
+static void test_a_client_without_callbacks(void **state)
+{
+    struct client_bed bed = { .pair = { .capacity = 20000 } };
+    (void)state;
+    client_bed_begin(&bed, NULL);
+    bed.handler = (struct swale_client_handler){ 0 };
+    live(&bed);
+    assert_int_equal(swale_client_state(bed.client), SWALE_CLIENT_ENDED);
+    assert_true(bed.attempts > 2);
+    for (int callback = 0; callback < CLIENT_CALLBACKS; callback++)
+        assert_int_equal(bed.calls[callback], callback == AT_STATE ? 1 : 0); /* before they were taken away */
+    client_bed_end(&bed);
+}
+
 static void try_from(enum client_callback callback, void (*act)(struct client_bed *bed), uint64_t max_pending)
 {
     struct client_bed bed = { .pair = { .capacity = 20000 } };
@@ -522,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_reconnect_everywhere),
         cmocka_unit_test(test_reconnect_within_on_retry),
         cmocka_unit_test(test_reconnect_before_the_end_is_told),
+        cmocka_unit_test(test_a_client_without_callbacks),
         cmocka_unit_test(test_free_from_every_callback),
         cmocka_unit_test(test_close_from_every_callback),
         cmocka_unit_test(test_reconnect_from_every_callback),

@@ -59,6 +59,9 @@ static void test_urls(void **state)
         { "ws://example.com/a b", "url: a space has to be written as %20 (at byte 18)" },
         { "ws://example.com/\n", "url: a control byte (at byte 17)" },
         { "ws://ex\xc3\xa4mple.com/", "url: a byte beyond ASCII has to be percent-encoded (at byte 7)" },
+        { "ws://example.com/\x7f", "url: a control byte (at byte 17)" },
+        { "ws://[::1/", "url: not a host name, address or port (at byte 5)" },
+        { "ws://u%7f@example.com/", "url: the user and password are not well-formed" },
         { "ws://example.com:0/", "url: the port is not a number between 1 and 65535 (at byte 17)" },
         { "ws://example.com:99999/", "url: the port is not a number between 1 and 65535 (at byte 17)" },
         { "ws://u%00:p@example.com/", "url: the user and password are not well-formed" },
@@ -120,6 +123,8 @@ static void test_fields(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_wrong(with_fields(&cases[i].field, 1), SWALE_ERR_INVALID, cases[i].message);
     assert_wrong(with_fields(NULL, 1), SWALE_ERR_INVALID, "fields: field_count is not their number");
+    assert_wrong(with_fields(&cases[0].field, SIZE_MAX), SWALE_ERR_INVALID,
+                 "fields: field_count is not their number");
     struct swale_field twice[] = { { SPAN("Host"), SPAN("a") }, { SPAN("HOST"), SPAN("b:80") } };
     assert_wrong(with_fields(twice, 2), SWALE_ERR_INVALID, "fields: Host is there twice");
     assert_right(with_fields(twice + 1, 1));
@@ -146,12 +151,17 @@ static void test_subprotocols(void **state)
     assert_wrong(options, SWALE_ERR_INVALID, "subprotocols[1]: not a token");
     names[1] = "superchat";
     assert_right(options);
+    options.require_subprotocol = true;
+    assert_right(options);
     options.subprotocol_count = 3;
     assert_wrong(options, SWALE_ERR_INVALID, "subprotocols[2]: chat is there twice");
     names[2] = "third";
     options.subprotocol_count = 4;
     assert_wrong(options, SWALE_ERR_INVALID, "subprotocols[3]: not a token");
+    options.subprotocol_count = SIZE_MAX;
+    assert_wrong(options, SWALE_ERR_INVALID, "subprotocols: subprotocol_count is not their number");
     options.subprotocols = NULL;
+    options.subprotocol_count = 1;
     assert_wrong(options, SWALE_ERR_INVALID, "subprotocols: subprotocol_count is not their number");
     options.subprotocol_count = 0;
     options.require_subprotocol = true;
@@ -168,6 +178,10 @@ static void test_subprotocols(void **state)
 static void test_the_rest(void **state)
 {
     (void)state;
+    struct swale_client_options by_address = with_url("wss://example.com/");
+    by_address.tls_server_name = "::1";
+    assert_right(by_address);
+    assert_right(with_url("ws://:password@example.com/"));
     char text[SWALE_CLIENT_MESSAGE_MAX];
     assert_int_equal(check(NULL, text), SWALE_ERR_INVALID);
     assert_string_equal(text, "options: there are none");
@@ -187,6 +201,8 @@ static void test_the_rest(void **state)
     WITH(max_head, UINT32_MAX, SWALE_ERR_INVALID, "max_head: more than 1 GiB");
     WITH(max_fields, UINT32_MAX, SWALE_ERR_INVALID, "max_fields: more than a million");
     WITH(max_refusal, UINT32_MAX, SWALE_ERR_INVALID, "max_refusal: more than 1 GiB");
+    WITH(reconnect.final_code_count, SIZE_MAX, SWALE_ERR_INVALID,
+         "reconnect.final_codes: final_code_count is not their number");
     WITH(reconnect.final_code_count, 1, SWALE_ERR_INVALID,
          "reconnect.final_codes: final_code_count is not their number");
 }
