@@ -95,6 +95,7 @@ static void test_refuses_bad_calls(void **state)
     assert_int_equal(swale_conn_send(conn, SWALE_TEXT, NULL, 1), SWALE_ERR_INVALID);
     assert_int_equal(swale_conn_send_with(conn, SWALE_TEXT, "x", 1, 2), SWALE_ERR_INVALID);
     assert_int_equal(swale_conn_send_part(conn, (enum swale_kind)3, "x", 1, true), SWALE_ERR_INVALID);
+    assert_int_equal(swale_conn_send_part(conn, SWALE_TEXT, NULL, 1, true), SWALE_ERR_INVALID);
     char long_payload[126] = { 0 };
     assert_int_equal(swale_conn_ping(conn, swale_span(long_payload, 126)), SWALE_ERR_INVALID);
     test_loop_settle(&h.loop);

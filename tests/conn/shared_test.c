@@ -58,6 +58,10 @@ static void test_refuses_bad_calls(void **state)
     assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, NULL, 1), SWALE_ERR_INVALID);
     assert_int_equal(swale_shared_new(&shared, NULL, SWALE_TEXT, "x", SIZE_MAX), -ENOMEM);
     assert_int_equal(swale_shared_new(&shared, &allocator, SWALE_TEXT, "x", 1), -ENOMEM);
+    assert_int_equal(swale_shared_new(&shared, &allocator, SWALE_BINARY, NULL, 0), 0); /* nothing is a message, too */
+    assert_int_equal(swale_shared_payload(shared).size, 0);
+    swale_shared_unref(shared);
+    assert_int_equal(memory.blocks, 0);
     swale_shared_unref(NULL);
 }
 

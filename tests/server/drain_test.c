@@ -37,10 +37,10 @@ static void big(struct swale_exchange *exchange)
     swale_exchange_reply(exchange, 200, NULL, swale_span(body, sizeof body));
 }
 
-static void begin(struct bed *bed)
+static void begin_with(struct bed *bed, const struct swale_server_options *options)
 {
     memset(&seen, 0, sizeof seen);
-    bed_init(bed, NULL);
+    bed_init(bed, options);
     assert_int_equal(swale_server_route(bed->server, "/ws", &(struct swale_route){ .handler = &silent }), 0);
     assert_int_equal(
         swale_server_route(bed->server, "/later", &(struct swale_route){ .handler = &silent, .on_upgrade = later }),
@@ -48,6 +48,11 @@ static void begin(struct bed *bed)
     assert_int_equal(swale_server_route(bed->server, "/hold", &(struct swale_route){ .on_request = hold }), 0);
     assert_int_equal(swale_server_route(bed->server, "/big", &(struct swale_route){ .on_request = big }), 0);
     bed_start(bed);
+}
+
+static void begin(struct bed *bed)
+{
+    begin_with(bed, NULL);
 }
 
 static void stop(struct bed *bed)
@@ -131,6 +136,24 @@ static void test_drain_time_is_up(void **state)
     assert_true(drained(&bed));
     assert_true(peer_over(held));
     assert_int_equal(swale_exchange_reply(seen.held, 200, NULL, swale_text("")), SWALE_ERR_CLOSED);
+    bed_done(&bed);
+}
+
+static void test_drain_without_a_limit(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin_with(&bed, &(struct swale_server_options){ .drain_ms = SWALE_OFF });
+    struct peer *held = bed_connect(&bed);
+    peer_say(held, request("GET", "/hold", ""));
+    stop(&bed);
+    test_loop_advance(&bed.loop, 3600000);
+    assert_false(drained(&bed));
+    assert_int_equal(swale_exchange_reply(seen.held, 200, NULL, swale_text("at last")), 0);
+    test_loop_settle(&bed.loop);
+    assert_true(peer_has(held, "\r\n\r\nat last"));
+    peer_close(held, false);
+    assert_true(drained(&bed));
     bed_done(&bed);
 }
 
@@ -237,13 +260,10 @@ static void test_freed_without_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_to_drain),
-        cmocka_unit_test(test_connections_are_told),
-        cmocka_unit_test(test_drain_time_is_up),
-        cmocka_unit_test(test_second_stop_drops),
-        cmocka_unit_test(test_requests_in_progress_are_finished),
-        cmocka_unit_test(test_put_off_upgrades),
-        cmocka_unit_test(test_newcomers),
+        cmocka_unit_test(test_nothing_to_drain),    cmocka_unit_test(test_connections_are_told),
+        cmocka_unit_test(test_drain_time_is_up),    cmocka_unit_test(test_drain_without_a_limit),
+        cmocka_unit_test(test_second_stop_drops),   cmocka_unit_test(test_requests_in_progress_are_finished),
+        cmocka_unit_test(test_put_off_upgrades),    cmocka_unit_test(test_newcomers),
         cmocka_unit_test(test_freed_without_drain),
     };
     return bed_run(tests, NULL, NULL);

@@ -603,6 +603,112 @@ static void test_large_answer_heads(void **state)
     bed_done(&bed);
 }
 
+/* A refusal is told even when what the hook has added to it does not fit: then without that. */
+static void add_too_much(struct swale_exchange *exchange)
+{
+    char value[1001];
+    memset(value, 'v', 1000);
+    value[1000] = '\0';
+    for (int i = 0; i < 70; i++)
+        assert_int_equal(swale_exchange_add_field(exchange, "X-Large", value), 0);
+}
+
+static void test_refusals_fit(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    seen.act = add_too_much;
+    seen.verdict = SWALE_REFUSE;
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, upgrade_request("/hook/x", ""));
+    assert_true(peer_heard(peer, "HTTP/1.1 403 "));
+    assert_int_equal(peer_count(peer, "X-Large"), 0);
+    assert_true(peer->ended);
+    assert_int_equal(bed_refused(&bed, SWALE_ERR_REFUSED), 1);
+    bed_done(&bed);
+}
+
+/* An upgrade whose answer is too large is no upgrade. */
+static void test_upgrades_fit(void **state)
+{
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        struct bed bed;
+        begin(&bed);
+        seen.act = add_too_much;
+        seen.verdict = later ? SWALE_LATER : SWALE_ACCEPT;
+        struct peer *peer = bed_connect(&bed);
+        peer_say(peer, upgrade_request("/hook/x", ""));
+        if (later)
+            assert_int_equal(swale_exchange_accept(seen.held), SWALE_ERR_INTERNAL);
+        test_loop_settle(&bed.loop);
+        assert_true(peer_heard(peer, "HTTP/1.1 500 "));
+        assert_true(peer->ended);
+        assert_int_equal(seen.opened, 0);
+        bed_done(&bed);
+    }
+}
+
+/* What is for upgrades is refused to plain requests. */
+static void only_plain(struct swale_exchange *exchange)
+{
+    assert_int_equal(swale_exchange_accept(exchange), SWALE_ERR_STATE);
+    assert_int_equal(swale_exchange_refuse(exchange, 403, swale_text("")), SWALE_ERR_STATE);
+    assert_int_equal(swale_exchange_subprotocol(exchange, swale_text("a")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_reply(exchange, 199, NULL, swale_text("")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_reply(exchange, 600, NULL, swale_text("")), SWALE_ERR_INVALID);
+    assert_int_equal(swale_exchange_reply(exchange, 599, NULL, swale_text("")), 0);
+    assert_int_equal(swale_exchange_accept(exchange), SWALE_ERR_STATE);
+}
+
+static void test_wrong_calls(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    seen.act = only_plain;
+    struct peer *peer = bed_connect(&bed);
+    peer_say(peer, request("GET", "/plain/7/", ""));
+    assert_true(peer_heard(peer, "HTTP/1.1 599 "));
+    bed_done(&bed);
+}
+
+/* ---- Origins ---------------------------------------------------------------------------------------- */
+
+/* A route's own list takes the place of the server's, and of the same-host rule. */
+static void test_origins_of_a_route(void **state)
+{
+    (void)state;
+    static const char *const of_server[] = { "https://a.example" };
+    static const char *const of_route[] = { "https://b.example", "https://c.example" };
+    static const struct {
+        const char *path, *origin;
+        int status;
+    } cases[] = {
+        { "/any", "https://a.example", 101 }, { "/any", "https://b.example", 403 },
+        { "/own", "https://a.example", 403 }, { "/own", "https://b.example", 101 },
+        { "/own", "https://c.example", 101 }, { "/own", "http://example.com", 403 },
+    };
+    struct bed bed;
+    memset(&seen, 0, sizeof seen);
+    bed_init(&bed, &(struct swale_server_options){ .origins = of_server, .origin_count = 1 });
+    struct swale_route any = { .handler = &echo };
+    struct swale_route own = { .handler = &echo, .origins = of_route, .origin_count = 2 };
+    assert_int_equal(swale_server_route(bed.server, "/any", &any), 0);
+    assert_int_equal(swale_server_route(bed.server, "/own", &own), 0);
+    bed_start(&bed);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char field[64], wanted[16];
+        snprintf(field, sizeof field, "Origin: %s\r\n", cases[i].origin);
+        snprintf(wanted, sizeof wanted, "HTTP/1.1 %d ", cases[i].status);
+        struct peer *peer = bed_connect(&bed);
+        peer_say(peer, upgrade_request(cases[i].path, field));
+        assert_true(peer_heard(peer, wanted));
+    }
+    bed_done(&bed);
+}
+
 /* ---- Limits ----------------------------------------------------------------------------------------- */
 
 static void test_connection_limit(void **state)
@@ -812,6 +918,10 @@ int main(void)
         cmocka_unit_test(test_plain_reply_later),
         cmocka_unit_test(test_reply_without_body),
         cmocka_unit_test(test_large_answer_heads),
+        cmocka_unit_test(test_refusals_fit),
+        cmocka_unit_test(test_upgrades_fit),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_origins_of_a_route),
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_pause_in_on_open_stops_reading),
         cmocka_unit_test(test_memory_fails),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -377,6 +378,49 @@ static void test_file_that_shrinks(void **state)
     bed_done(&bed);
 }
 
+/* The file that is on its way goes out whole; then the connection ends. */
+static void test_drain_finishes_a_file(void **state)
+{
+    (void)state;
+    struct bed bed;
+    begin(&bed);
+    struct peer *peer = bed_connect(&bed);
+    peer_pause(peer);
+    peer_say(peer, request("GET", "/huge.bin", ""));
+    swale_server_stop(bed.server);
+    test_loop_settle(&bed.loop);
+    assert_int_equal(swale_server_wait(bed.server), SWALE_ERR_STATE);
+    peer_resume(peer);
+    assert_true(peer->size > HUGE_SIZE);
+    assert_true(peer->ended);
+    peer_close(peer, false);
+    assert_int_equal(swale_server_wait(bed.server), 0);
+    bed_done(&bed);
+}
+
+/* That this process is out of descriptors says nothing about the file: not "not found". */
+static void test_no_descriptor_is_left(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct rlimit before;
+    begin(&bed);
+    struct peer *peer = bed_connect(&bed);
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = { .rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    peer_say(peer, request("GET", "/docs/none", ""));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(peer_heard(peer, "HTTP/1.1 503 "));
+    peer = bed_connect(&bed);
+    peer_say(peer, request("GET", "/docs/none", ""));
+    assert_true(peer_heard(peer, "HTTP/1.1 200 "));
+    bed_done(&bed);
+}
+
 static bool memory_run(uint64_t n)
 {
     struct bed bed;
@@ -433,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_slow_reader_costs_little),
         cmocka_unit_test(test_reader_that_stops),
         cmocka_unit_test(test_file_that_shrinks),
+        cmocka_unit_test(test_drain_finishes_a_file),
+        cmocka_unit_test(test_no_descriptor_is_left),
         cmocka_unit_test(test_memory_fails),
         cmocka_unit_test(test_descriptors_come_back),
     };

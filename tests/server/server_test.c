@@ -609,7 +609,9 @@ static bool memory_run(uint64_t n, uint32_t threads)
         .allocator = &allocator, .threads = threads, .origins = origins, .origin_count = 2
     };
     struct swale_limits limits = { .max_message = 5 };
-    struct swale_route route = { .handler = &echo, .limits = &limits, .methods = "POST" };
+    struct swale_route route = {
+        .handler = &echo, .limits = &limits, .methods = "POST", .origins = origins, .origin_count = 2
+    };
     int error = swale_server_new(&server, &options);
     if (error) {
         assert_int_equal(error, -ENOMEM);
@@ -617,9 +619,13 @@ static bool memory_run(uint64_t n, uint32_t threads)
         return true;
     }
     for (int i = 0; i < 8 && !error; i++) {
-        char pattern[32];
-        snprintf(pattern, sizeof pattern, "/some/{where}/%d", i);
+        char pattern[2000];
+        snprintf(pattern, sizeof pattern, "/some/{where}/%0*d", i * 170 + 1, i); /* longer than one block in all */
         error = swale_server_route(server, pattern, &route);
+        if (!error) {
+            snprintf(pattern, sizeof pattern, "/files/%0*d", i * 170 + 1, i);
+            error = swale_server_files(server, pattern, "/");
+        }
     }
     if (!error)
         error = listen_on(server, "127.0.0.1:0");
@@ -632,9 +638,31 @@ static bool memory_run(uint64_t n, uint32_t threads)
     return error != 0;
 }
 
+static bool attached_memory_run(uint64_t n)
+{
+    struct test_memory memory = { .fail_at = n };
+    struct swale_allocator allocator = test_allocator(&memory);
+    struct swale_loop *loop;
+    struct swale_server *server;
+    assert_int_equal(swale_loop_new(&loop, NULL), 0);
+    int error = swale_server_new(&server, &(struct swale_server_options){ .allocator = &allocator, .threads = 1 });
+    if (!error) {
+        error = swale_server_attach(server, loop);
+        if (!error)
+            error = listen_on(server, "127.0.0.1:0");
+        swale_server_free(server);
+    }
+    swale_loop_free(loop);
+    assert_true(error == 0 || error == -ENOMEM);
+    assert_int_equal(memory.blocks, 0);
+    return error != 0;
+}
+
 static void test_memory_fails(void **state)
 {
     (void)state;
+    for (uint64_t n = 1; attached_memory_run(n); n++)
+        ;
     for (uint32_t threads = 1; threads <= 2; threads++)
         for (uint64_t n = 1; memory_run(n, threads); n++)
             ;

@@ -472,6 +472,42 @@ static void test_ends_of_peers(void **state)
     bed_done(&bed);
 }
 
+/* A peer that ends its direction still reads what was answered, and a refusal, however slowly. */
+static void test_ends_while_an_answer_leaves(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *answer;
+        size_t least;
+    } cases[] = {
+        { "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", 30000 },
+        { "GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 ", 30000 },
+        { "GET /big HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n", "HTTP/1.1 200 ", 30000 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct bed bed;
+        begin(&bed);
+        bed.capacity = 1000;
+        struct peer *peer = bed_connect(&bed);
+        peer_pause(peer);
+        peer_say(peer, cases[i].text);
+        peer_shutdown(peer);
+        test_loop_advance(&bed.loop, 5000);
+        assert_false(peer_over(peer));
+        peer_resume(peer);
+        assert_true(peer_heard(peer, cases[i].answer));
+        assert_true(peer->size > cases[i].least);
+        assert_int_equal(peer_has(peer, "HTTP/1.1 400 "), i == 2);
+        assert_true(peer->ended);
+        assert_int_equal(peer->failed, 0);
+        peer_close(peer, false);
+        struct swale_server_stats stats;
+        swale_server_stats(bed.server, &stats);
+        assert_int_equal(stats.connections_handshaking, 0);
+        bed_done(&bed);
+    }
+}
+
 /* A refused peer that goes on sending is listened to for a while, so that the answer is not lost, but not for ever.
  */
 static void test_lingering_is_bounded(void **state)
@@ -567,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_slow_head),
         cmocka_unit_test(test_idle_after_an_answer),
         cmocka_unit_test(test_ends_of_peers),
+        cmocka_unit_test(test_ends_while_an_answer_leaves),
         cmocka_unit_test(test_lingering_is_bounded),
         cmocka_unit_test(test_idle_session_is_small),
         cmocka_unit_test(test_memory_fails),
