@@ -4,14 +4,17 @@
 #include <stdio.h>
 #include <swale/base.h>
 
+enum { FAULT_MAX = 8192 };
+
+/* Made whole first, so that it is one write: a log may be writing to the same place. */
 int fault_print(int status, const char *command, const char *format, ...)
 {
+    char text[FAULT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%s: ", command);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "%s: %s\n", command, text);
     return status;
 }
 

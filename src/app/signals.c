@@ -23,6 +23,7 @@ void signals_block(void)
     sigset_t set = awaited();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log that has reached its limit of size: the write fails, and that is enough */
 }
 
 static int next_signal(const struct signals *signals)

@@ -1,7 +1,9 @@
 /* sink.c - two buffers take turns: lines go into one while the thread writes the other.
  *
  * The descriptor is not made non-blocking: it may be shared with other processes (a terminal), and it would not
- * help with files. So the thread may be stuck in a write for as long as it takes; it is cancelled in the end. */
+ * help with files. So the thread may be stuck in a write for as long as it takes; then it is cancelled in the end.
+ * One that is not stuck ends by itself: to cancel, the C library loads another, for which there may be no memory, and
+ * aborts. */
 #include "app/sink.h"
 
 #include <errno.h>
@@ -140,8 +142,10 @@ void sink_close(struct sink *sink, unsigned grace_ms)
     while (sink->size > 0 || sink->writing)
         if (pthread_cond_timedwait(&sink->emptied, &sink->lock, &deadline) != 0)
             break;
+    bool stuck = sink->size > 0 || sink->writing;
     pthread_mutex_unlock(&sink->lock);
-    pthread_cancel(sink->thread);
+    if (stuck)
+        pthread_cancel(sink->thread);
     pthread_join(sink->thread, NULL);
     pthread_cond_destroy(&sink->filled);
     pthread_cond_destroy(&sink->emptied);
