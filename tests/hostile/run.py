@@ -7,49 +7,17 @@ nor held up, memory stays bounded; and at the end the descriptors are back, noth
 import importlib
 import os
 import sys
-import threading
 import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+from bystander import Bystander  # noqa: E402
 from program import SANITIZED, Certificate, Program, slack, until  # noqa: E402
 from wire import Gone, opened  # noqa: E402
 
 GROWTH = 32 * 1024  # KiB, above what it held when the row began
-DELAY = 2.0  # seconds that a bystander may wait
 FRESH = 5.0  # seconds in which a new client must be served
-
-
-class Bystander(threading.Thread):
-    """An honest peer that speaks ten times a second, and must not notice anything."""
-
-    def __init__(self, program):
-        super().__init__(daemon=True)
-        self.peer = opened(program.port, tls=program.tls_context())
-        self.done = threading.Event()
-        self.longest = 0.0
-        self.failure = None
-
-    def run(self):
-        try:
-            while not self.done.wait(0.1):
-                began = time.monotonic()
-                self.peer.echo()
-                self.longest = max(self.longest, time.monotonic() - began)
-        except (Gone, OSError, AssertionError) as error:
-            self.failure = f"{type(error).__name__} {error}"
-
-    def judge(self):
-        """Looks back on the time since the last call."""
-        longest, self.longest = self.longest, 0.0
-        assert self.failure is None, f"the bystander was disturbed: {self.failure}"
-        assert longest <= slack(DELAY), f"the bystander waited {longest:.1f} s"
-
-    def leave(self):
-        self.done.set()
-        self.join()
-        self.peer.socket.close()
 
 
 def judge(program, bystander, held):

@@ -6,6 +6,7 @@ port. SWALE_SANITIZED=1 tells that it is built with a sanitizer, which costs mem
 
 import os
 import re
+import resource
 import signal
 import ssl
 import subprocess
@@ -30,8 +31,11 @@ def slack(bound):
 
 
 class Program:
-    def __init__(self, *options, listen="127.0.0.1:0", tls=None):
-        command = [os.environ["SWALE_PROGRAM"], "serve", "--demo", "--listen", listen, *options]
+    """`around`: a command that runs the program. `environment`: more of it. `descriptors`: the hard limit. `errors`:
+    where standard error goes, which is otherwise kept in `log` with standard output."""
+
+    def __init__(self, *options, listen="127.0.0.1:0", tls=None, around=(), environment=None, descriptors=None, errors=None):
+        command = [*around, os.environ["SWALE_PROGRAM"], "serve", "--demo", "--listen", listen, *options]
         if tls:
             command += ["--tls-cert", tls.certificate, "--tls-key", tls.key]
         self.tls = tls
@@ -40,9 +44,11 @@ class Program:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**SANITIZER_OPTIONS, **os.environ},
+            stderr=subprocess.STDOUT if errors is None else errors,
+            env={**SANITIZER_OPTIONS, **os.environ, **(environment or {})},
         )
+        if descriptors:
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.pid = self.process.pid
         self.ready = threading.Event()
         self.port = None
