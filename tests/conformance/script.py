@@ -60,9 +60,10 @@ class Split(Raw):
     async def act(self, link):
         data = link.encode(self.parts)
         cuts = list(range(self.every, len(data), self.every)) if self.every else sorted(self.at)
-        for begin, end in zip([0, *cuts], [*cuts, len(data)]):
-            await link.send(data[begin:end])
-            await asyncio.sleep(BETWEEN_PIECES)
+        with link.inside_frames():
+            for begin, end in zip([0, *cuts], [*cuts, len(data)]):
+                await link.send(data[begin:end])
+                await asyncio.sleep(BETWEEN_PIECES)
 
     def __str__(self):
         how = f"in pieces of {self.every}" if self.every else f"cut at {self.at}"
