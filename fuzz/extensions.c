@@ -1,6 +1,7 @@
 /* extensions.c - the negotiation of permessage-deflate, as a server and as a client.
  *
- * Input: four bytes of policy, then the value of a Sec-WebSocket-Extensions field. As an offer: whatever the server
+ * Input: three bytes of policy, one that is an offer, then the value of a Sec-WebSocket-Extensions field. The offer
+ * must be answered as RFC 7692 section 7.1 says, parameter by parameter. The field as an offer: whatever the server
  * answers must be acceptable to a client that has made the widest of offers, with the same parameters; cutting the
  * list into two fields must change nothing; and a plain offer behind a list that was declined must be taken. As an
  * answer: whatever the client accepts must keep within its policy. */
@@ -101,6 +102,41 @@ static void try_offers(struct swale_span list, const struct swale_deflate_policy
     require(error != 0 || parts.deflate == policy->enabled);
 }
 
+/* ---- One offer, parameter by parameter ---- */
+
+static uint8_t smaller(uint8_t a, uint8_t b)
+{
+    return a < b ? a : b;
+}
+
+static void try_offer(uint8_t terms, const struct swale_deflate_policy *policy)
+{
+    char text[200] = "permessage-deflate";
+    uint8_t bits = 8 + terms % 8, wanted = bits_or_max(policy->client_max_window_bits);
+    bool server_bits = terms & 8, client_named = terms & 16, client_bits = terms & 128;
+    struct swale_upgrade upgrade;
+    if (policy->client_max_window_bits > 0 && policy->client_max_window_bits < 9)
+        wanted = 8; /* a server may ask for that, as it only inflates */
+    if (server_bits)
+        sprintf(text + strlen(text), "; server_max_window_bits=%u", bits);
+    if (client_named)
+        sprintf(text + strlen(text), client_bits ? "; client_max_window_bits=%u" : "; client_max_window_bits", bits);
+    strcat(text, terms & 32 ? "; server_no_context_takeover" : "");
+    strcat(text, terms & 64 ? "; client_no_context_takeover" : "");
+    require(offer(swale_text(text), swale_text(NULL), policy, &upgrade) == 0);
+    require(upgrade.deflate == (policy->enabled && !(server_bits && bits == 8)));
+    if (!upgrade.deflate)
+        return;
+    const struct swale_deflate_params expected = {
+        .server_no_context_takeover = (terms & 32) || !policy->server_context_takeover,
+        .client_no_context_takeover = (terms & 64) || !policy->client_context_takeover,
+        .server_max_window_bits = smaller(bits_or_max(policy->server_max_window_bits), server_bits ? bits : 15),
+        /* Only who names it may be asked, and who need not be is not. */
+        .client_max_window_bits = client_named && wanted < 15 ? smaller(wanted, client_bits ? bits : 15) : 15,
+    };
+    require(same_params(&upgrade.deflate_params, &expected) && upgrade.server_bits_asked == server_bits);
+}
+
 static void try_answer(struct swale_span list, const struct swale_deflate_policy *policy)
 {
     char *head = malloc(list.size + 256);
@@ -141,6 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 4; i < size; i++)
         if ((data[i] < 0x20 && data[i] != '\t') || data[i] == 0x7f)
             return 0;
+    try_offer(data[3], &policy);
     char *list = malloc(size - 3);
     require(list != NULL);
     memcpy(list, data + 4, size - 4);

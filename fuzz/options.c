@@ -225,6 +225,22 @@ static void try_line(unsigned which, struct command_line *line)
     free_line(&joined);
 }
 
+/* A value that may be left out stands behind '=' or nowhere: the next argument is none. */
+static void try_optional(unsigned which)
+{
+    for (size_t i = 0; i < tables[which]->count; i++) {
+        const struct option *row = &tables[which]->rows[i];
+        char fault[OPTIONS_FAULT_MAX], name[64], help[] = "--help", *arguments[] = { name, help };
+        union options options;
+        if (!row->argument || row->argument[0] != '[')
+            continue;
+        snprintf(name, sizeof name, "--%s", row->name);
+        require(parse(which, &options, 2, arguments, fault) == 0);
+        require(which == 0 ? options.serve.help : which == 1 ? options.connect.help : options.bench.help);
+        done(which, &options);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = { data, data + size };
@@ -239,6 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_numbers(line.arguments[line.count - 1]);
     }
     try_line(which, &line);
+    try_optional(which);
     free_line(&line);
     return 0;
 }
