@@ -139,6 +139,8 @@ static bool prepare(struct link *link)
         worker_learn_start(worker);
     if (!link->next)
         link->next = calloc(worker->plan->options->publishers, sizeof *link->next);
+    if (!link->next)
+        worker_fail(worker, -ENOMEM); /* what is not counted would be waited for, for ever */
     return link->next != NULL;
 }
 

@@ -8,6 +8,7 @@ enum { FLIGHTS_FIRST = 4, FLIGHTS_MAX = 1 << 20 };
 
 /* ---- Messages under way ----------------------------------------------------------------------------- */
 
+/* False also where the sender has as much under way as it may have. */
 static bool grow_flights(struct link *link)
 {
     uint32_t old = link->flights_size;
@@ -15,8 +16,10 @@ static bool grow_flights(struct link *link)
     if (size > FLIGHTS_MAX)
         return false;
     struct flight *flights = malloc(size * sizeof *flights);
-    if (!flights)
+    if (!flights) {
+        worker_fail(link->worker, -ENOMEM);
         return false;
+    }
     for (uint64_t n = link->finished; n < link->assigned; n++)
         flights[n & (size - 1)] = link->flights[n & (old - 1)];
     free(link->flights);
@@ -48,12 +51,15 @@ static void count_sent(struct senders *senders, uint64_t due, uint64_t now)
         histogram_record(&worker->tally->lateness, now - due);
 }
 
-/* An error means that the connection is about to be lost, which is heard of by itself. */
+/* An error means that the connection is about to be lost, which is heard of by itself; but for want of memory the
+ * message is gone and the connection is not, and nothing would ever go on. */
 static void send_assigned(struct senders *senders, struct link *link, uint64_t now)
 {
     while (link->sent < link->assigned && !link->full && link->sent - link->finished < senders->depth) {
         uint64_t due = link->flights[link->sent & (link->flights_size - 1)].due;
         int result = senders->send(link, due);
+        if (result == -ENOMEM)
+            worker_fail(senders->worker, result);
         if (result < 0)
             return;
         link->full = result == SWALE_FULL;
