@@ -24,7 +24,7 @@ LAYERS = ["base", "proto", "io", "conn", "server", "hub", "client", "app"]
 ALONE = {"base", "proto"}
 FLOORS = {layer: (98, 98) if layer in ALONE else (90, 90) for layer in LAYERS}
 # The program's own tests; and hostile peers, who reach what well-behaved ones do not. Not those whose time is the point.
-PROGRAM = r"^(app\.(completion|connect|prompt|serve|bench)|hostile\.(http|frame|close|deflate|tls|client-.*))$"
+PROGRAM = r"^(app\.(completion|connect|prompt|serve|bench|torture)|hostile\.(http|frame|close|deflate|tls|client-.*))$"
 SLOW = r"^hostile\.client-(time|flood)$"
 
 

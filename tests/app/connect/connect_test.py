@@ -23,6 +23,7 @@ import unittest
 import websockets
 from program import Certificate, Program, until
 
+from pseudo_terminal import leave
 from scripted import BINARY, CLOSE, PING, PONG, TEXT, Scripted, close_frame, frame
 
 SWALE = os.environ["SWALE_PROGRAM"]
@@ -49,9 +50,7 @@ def running(*arguments, **options):
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+        leave(process, time.sleep)
         for file in process.stdin, process.stdout, process.stderr:
             if file:
                 file.close()

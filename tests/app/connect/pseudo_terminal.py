@@ -17,6 +17,19 @@ import pyte
 PATIENCE = 30
 
 
+def leave(process, pause):
+    """Ends it, as a person would: asking, asking again, and by force. `pause` waits for so many seconds at most."""
+    for _ in range(3):
+        if process.poll() is not None:
+            return
+        process.terminate()
+        end = time.monotonic() + 0.5
+        while process.poll() is None and time.monotonic() < end:
+            pause(0.05)
+    process.kill()
+    process.wait()
+
+
 class Terminal:
     def __init__(self, command, environment, columns=80, rows=24, **options):
         self.screen = pyte.Screen(columns, rows)
@@ -87,9 +100,7 @@ class Terminal:
         return self.process.wait(max(0.1, end - time.monotonic()))
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        leave(self.process, lambda seconds: self.read(seconds))
         os.close(self.master)
 
     def __enter__(self):
