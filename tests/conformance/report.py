@@ -5,9 +5,9 @@ A file of known deviations has a line for each case that is not OK:
     non-strict  7692:7.1/offer-x    why it is so
     FAIL        5.2/y               why
 
-A name may be a pattern of the shell (7692:7.1/*-bits-8*): then all that it fits are so. A status may be two, joined by
-"|", the worse last, where it is left to chance which. Any other result that is not OK is wrong, and so is a line whose case is not so
-(any more)."""
+A name may be a pattern of the shell (7692:7.1/*-bits-8*): then all that it fits are so; the first line that fits a case
+counts. A status may be two, joined by "|", the worse last, where it is left to chance which. Any other result that is not
+OK is wrong, and so is a line whose case is not so (any more)."""
 
 import fnmatch
 

@@ -1,7 +1,8 @@
 """script.py - what a case sends: steps, taken in order on one connection.
 
     a Frame, or bytes            is sent; what stands side by side leaves in one write
-    split(step..., every=1)      their bytes in writes of so many bytes; split(step..., at=[3, 9]): cut at these offsets; split(step...): apart
+    split(step..., every=1)      their bytes in writes of so many bytes; split(step..., at=[3, 9]): cut at these offsets;
+                                 split(step...): in a write of their own
     heard("a", b"b")             goes on when all these messages have come back, by whatever frames
     ponged(b"x")                 goes on when this pong has come
     compressed("a", ...)         a message through the judge's compressor, as it was negotiated (see Compressed)

@@ -146,7 +146,7 @@ class TakesAnyCompressedText(Echo):
         super().message(opcode, payload.decode("utf-8", "replace").encode() if opcode == 1 else payload)
 
 
-@mutant("The text is checked once it is decompressed, not before.", "7692:7.2.2/utf8-*", "7692:7.2/octets-*", "7692:7.2/letters-*")
+@mutant("The text is checked once it is decompressed, not before.", "7692:7.2.2/utf8-*", "7692:7.2/letters-*")
 class ChecksTheTextOfTheWire(Echo):
     def part(self, data):
         if self.text:

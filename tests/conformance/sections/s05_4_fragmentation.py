@@ -40,13 +40,15 @@ S.case("fifty-fragmented", FOLLOWING, [fragments(TEXT, str(n), "x", str(n)) for 
 BETWEEN = "Control frames may be between the fragments of a message, and are answered at once."
 S.case("ping-between", BETWEEN, [text("a", fin=False), ping(b"?"), ponged(b"?"), cont("b")], echoes())
 S.case("ping-between-empty", BETWEEN, [text("", fin=False), ping(b""), ponged(b""), cont("")], echoes())
-S.case("ping-behind-each", BETWEEN, [[cont(str(n), fin=False) if n else text("0", fin=False), ping(str(n)), ponged(str(n))] for n in range(8)] + [cont("!")], echoes())
+parts = [[part, ping(str(n)), ponged(str(n))] for n, part in enumerate(fragments(TEXT, *"abcdefgh", "")[:-1])]
+S.case("ping-behind-each", BETWEEN, [parts, cont("!")], echoes())
 S.case("ping-125-between", BETWEEN, [binary(b"a", fin=False), ping(octets(125)), ponged(octets(125)), cont(b"b")], echoes())
 S.case("pings-between", BETWEEN, [text("a", fin=False), *[ping(str(n)) for n in range(10)], ponged(b"9"), cont("b")], echoes())
 S.case("pong-between", BETWEEN, [text("a", fin=False), pong(b"nobody asked"), cont("b")], echoes())
 S.case("both-between", BETWEEN, [text("a", fin=False), pong(b"x"), ping(b"y"), ponged(b"y"), pong(b""), cont("b")], echoes())
 S.case("ping-before-last-empty", BETWEEN, [text("all", fin=False), ping(b"?"), ponged(b"?"), cont("")], echoes())
-S.case("close-between", "A message that is not finished when the close frame comes is not delivered.", [text("a", fin=False), close(1000), cont("b")], answers(1000))
+UNFINISHED = "A message that is not finished when the close frame comes is not delivered."
+S.case("close-between", UNFINISHED, [text("a", fin=False), close(1000), cont("b")], answers(1000))
 for size in (1, 2, 3, 7):
     parts = [text("ab", fin=False), ping(b"1"), cont("cd", fin=False), ping(b"22"), pong(b""), cont("ef")]
     S.case(f"between-in-pieces-of-{size}", BETWEEN, split(*parts, every=size), echoes())
@@ -63,8 +65,9 @@ for name, parts in {
     "long": [cont(octets(300))],
 }.items():
     S.case(f"nothing-to-continue-{name}", NOTHING, parts, fails(1002))
-S.case("nothing-to-continue-behind-whole", NOTHING, [text("a"), heard("a"), cont("b")], fails(1002, after=["a"]))
-S.case("nothing-to-continue-behind-fragmented", NOTHING, [fragments(TEXT, "a", "b"), heard("ab"), cont("c")], fails(1002, after=["ab"]))
+for name, before in {"whole": text("ab"), "fragmented": fragments(TEXT, "a", "b")}.items():
+    outcome = fails(1002, after=["ab"])
+    S.case(f"nothing-to-continue-behind-{name}", NOTHING, [before, heard("ab"), cont("c")], outcome)
 S.case("nothing-to-continue-behind-ping", NOTHING, [ping(b"x"), ponged(b"x"), cont("c")], fails(1002))
 S.case("nothing-to-continue-behind-pong", NOTHING, [pong(b"x"), cont("c")], fails(1002))
 S.case("nothing-to-continue-twice", NOTHING, [cont("a", fin=False), cont("b")], fails(1002))

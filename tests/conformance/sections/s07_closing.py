@@ -55,9 +55,10 @@ S.case("behind-large-message", BEFORE, [binary(octets(300_000)), heard(b""), clo
 S.case("with-message", BEFORE, [text("a"), close(1000)], answers(1000))
 S.case("with-fragments", BEFORE, [fragments(TEXT, "a", "b", "c"), close(1000)], answers(1000))
 S.case("with-ten-messages", BEFORE, [*[text(str(n)) for n in range(10)], close(1000)], answers(1000))
+UNFINISHED = "A message that was not finished is not delivered."
 for name, begun in {"text": text("a", fin=False), "binary": binary(b"a", fin=False), "empty": text("", fin=False)}.items():
-    S.case(f"inside-{name}", "A message that was not finished is not delivered.", [begun, close(1000)], answers(1000))
-S.case("inside-many", "A message that was not finished is not delivered.", [text("a", fin=False), *[cont("b", fin=False)] * 50, close(1000)], answers(1000))
+    S.case(f"inside-{name}", UNFINISHED, [begun, close(1000)], answers(1000))
+S.case("inside-many", UNFINISHED, [text("a", fin=False), *[cont("b", fin=False)] * 50, close(1000)], answers(1000))
 
 # ---- Codes
 

@@ -3,11 +3,12 @@
 import struct
 import zlib
 
-from cases import BOTH, KIB, MIB, SERVER, Section
+from cases import BOTH, MIB, SERVER, Section
 from heads import request
 from outcomes import accepts, echoes, either, fails, non_strict, refuses
 from script import compressed, heard, ponged, split
-from wire import BINARY, CLOSE, CONT, PING, PONG, RSV1, RSV2, RSV3, TEXT, Frame, cont, cut, fragments, letters, noise, octets, ping, pong, text
+from wire import BINARY, CLOSE, PING, PONG, RSV1, RSV2, RSV3, TEXT, Frame
+from wire import cont, cut, fragments, letters, noise, octets, ping, text
 
 PLAIN = "permessage-deflate"
 BITS = range(8, 16)
@@ -152,7 +153,8 @@ for name, data in HELLO.items():
     split_up = [Frame(part.opcode, part.payload, part.fin, RSV1 if part.opcode else 0) for part in parts]
     S.case(f"hello-{name}-fragments", "Any encoding of DEFLATE will do.", split_up, echoes("Hello"), offer=PLAIN)
 good("hello-twice", "The window is kept between messages (section 7.2.3.2).", compressed("Hello"), compressed("Hello"))
-for name, data in {"00": "00", "fixed": "0200", "stored": "000000ffff00", "final": "030000", "two": "000000ffff000000ffff00"}.items():
+EMPTY = {"00": "00", "fixed": "0200", "stored": "000000ffff00", "final": "030000", "two": "000000ffff000000ffff00"}
+for name, data in EMPTY.items():
     frame = Frame(TEXT, bytes.fromhex(data), rsv=RSV1)
     S.case(f"empty-{name}", "An empty message (section 7.2.3.6).", [frame, text("a")], echoes("", "a"), offer=PLAIN)
 S.case(
@@ -168,7 +170,8 @@ for blocks in ("stored", "fixed", "huffman", "best"):
     good(f"blocks-{blocks}", "Stored, fixed and dynamic blocks.", compressed(TEXTS, blocks=blocks), compressed(TEXTS))
     good(f"blocks-{blocks}-noise", "Stored, fixed and dynamic blocks.", compressed(noise(3000), blocks=blocks))
     good(f"blocks-{blocks}-empty", "Stored, fixed and dynamic blocks.", compressed("", blocks=blocks))
-good("blocks-mixed", "Any block may follow any other.", *[compressed(TEXTS, blocks=blocks) for blocks in ("stored", "fixed", "best")])
+mixed = [compressed(TEXTS, blocks=blocks) for blocks in ("stored", "fixed", "best")]
+good("blocks-mixed", "Any block may follow any other.", *mixed)
 good("blocks-two", "A message may be of several blocks.", compressed(TEXTS, flushes=(100,)))
 good("blocks-many", "A message may be of several blocks.", compressed(TEXTS, flushes=tuple(range(50, 5000, 50))))
 good("blocks-empty", "Blocks may be empty.", compressed(TEXTS, flushes=(0, 0, 10, 10, 10)))
@@ -184,7 +187,8 @@ good("beside-plain", BESIDE, text("plain"), compressed("deflated"), text("plain"
 good("beside-fragments", BESIDE, compressed(TEXTS), fragments(TEXT, "pl", "ai", "n"), compressed(TEXTS))
 good("beside-binary", BESIDE, compressed(TEXTS.encode()), Frame(BINARY, octets(300)), compressed(TEXTS))
 good("beside-empty", BESIDE, text(""), compressed(""), text(""), compressed("x"))
-good("beside-ping", "Control frames are not compressed.", compressed("a"), ping(octets(125)), ponged(octets(125)), compressed("b"))
+beside = [ping(octets(125)), ponged(octets(125))]
+good("beside-ping", "Control frames are not compressed.", compressed("a"), *beside, compressed("b"))
 
 CONTEXT = "The window is kept, or forgotten, over any number of messages."
 for name, offer in {
