@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+import zlib
 
 from broken import ALLOCATE, Broken
 from faults import Faults, idle, served
@@ -13,6 +14,7 @@ from suite import at_once
 from wire import BINARY, CONT, TEXT, Gone, Peer, closing, frame, get, opened, request
 
 FAULTS = Faults()
+RSV1 = 4
 PATIENCE = slack(1)  # a message may be lost with its memory
 
 
@@ -70,15 +72,15 @@ def start_tls():
 
 # ---- In every kind of use
 
-def use_http(port, tls):
-    with Peer(port, tls=tls, patience=PATIENCE) as peer:
+def use_http(port, tls, patience=PATIENCE):
+    with Peer(port, tls=tls, patience=patience) as peer:
         for target in ("/healthz", "/metrics", "/", "/nothing"):
             peer.send(get(target))
             assert peer.answer() in (200, 404)
 
 
-def use_echo(port, tls):
-    with Peer(port, tls=tls, patience=PATIENCE) as peer:
+def use_echo(port, tls, patience=PATIENCE):
+    with Peer(port, tls=tls, patience=patience) as peer:
         peer.upgrade()
         peer.echo(b"x" * 100_000)
         peer.send(frame(TEXT, b"in ", fin=False), frame(CONT, b"pieces"))
@@ -87,16 +89,19 @@ def use_echo(port, tls):
         assert peer.ended(answer=False) == 1000
 
 
-def use_protocol(port, tls):
-    with Peer(port, tls=tls, patience=PATIENCE) as peer:
+def use_protocol(port, tls, patience=PATIENCE):
+    with Peer(port, tls=tls, patience=patience) as peer:
         peer.send(request(sec_websocket_protocol="one, two"))
         assert peer.answer() == 101
 
 
-def use_deflate(port, tls):
-    from rows.deflate import RSV1, compressed  # pylint: disable=import-outside-toplevel
+def compressed(payload):
+    squeeze = zlib.compressobj(wbits=-15)
+    return (squeeze.compress(payload) + squeeze.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
 
-    with Peer(port, tls=tls, patience=PATIENCE) as peer:
+
+def use_deflate(port, tls, patience=PATIENCE):
+    with Peer(port, tls=tls, patience=patience) as peer:
         peer.send(request(sec_websocket_extensions="permessage-deflate; client_max_window_bits"))
         assert peer.answer() == 101
         raw = compressed(b"many words " * 2000)
@@ -107,17 +112,17 @@ def use_deflate(port, tls):
         assert peer.ended(answer=False) == 1000
 
 
-def use_topic(port, tls):
-    with Peer(port, tls=tls, patience=PATIENCE) as one, Peer(port, tls=tls, patience=PATIENCE) as other:
+def use_topic(port, tls, patience=PATIENCE):
+    with Peer(port, tls=tls, patience=patience) as one, Peer(port, tls=tls, patience=patience) as other:
         one.upgrade(target="/topic/fault")
         other.upgrade(target="/topic/fault")
         one.send(frame(TEXT, b"t" * 5000))
         assert other.message() == b"t" * 5000
 
 
-def use_backlog(port, tls):
+def use_backlog(port, tls, patience=PATIENCE):
     """More is sent than the kernel takes."""
-    with Peer(port, tls=tls, patience=PATIENCE) as peer:
+    with Peer(port, tls=tls, patience=patience) as peer:
         peer.upgrade()
         for _ in range(4):
             peer.send(*[frame(BINARY, bytes(60_000))] * 10)
