@@ -21,7 +21,10 @@ import threading
 
 from program import REPORT, SANITIZER_OPTIONS, slack, until
 
-SERVERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "servers")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVERS = os.path.join(HERE, "servers")
+# Where those are that had to be compiled (CMakeLists.txt does that, once).
+COMPILED = os.environ.get("SWALE_INTEROP_PEERS", "")
 
 
 def jars(*patterns):
@@ -29,8 +32,16 @@ def jars(*patterns):
     return ":".join(sorted(found))
 
 
-def java(file, *patterns):
-    return ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", jars(*patterns), file]
+def compiled(name, *arguments):
+    return [os.path.join(COMPILED, name), *arguments]
+
+
+def java_class(name, *patterns):
+    return ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", f"{COMPILED}/java:{jars(*patterns)}", name]
+
+
+JETTY = ("jetty9-*", "servlet-api")
+TOMCAT = ("tomcat9-*",)
 
 
 # What to run; what it can do. Tornado does not hear when it is asked to forget its window between messages.
@@ -38,10 +49,13 @@ DEFLATE = {"deflate", "deflate context"}
 KINDS = {
     "websockets": (["/usr/bin/python3", "python_websockets.py"], {*DEFLATE, "subprotocol", "fragments"}),
     "ws": (["node", "ws.mjs"], {*DEFLATE, "subprotocol", "fragments"}),
+    "faye-websocket": (["node", "faye.mjs"], {*DEFLATE, "subprotocol"}),
+    "aiohttp": (["/usr/bin/python3", "aiohttp_server.py"], {*DEFLATE, "subprotocol"}),
+    "gorilla": (compiled("gorilla", "server"), {*DEFLATE, "subprotocol"}),
     "tornado": (["/usr/bin/python3", "tornado_server.py"], {"deflate context", "subprotocol"}),
     "em-websocket": (["ruby", "em_websocket.rb"], set()),
-    "jetty": (java("Jetty.java", "jetty9-*", "servlet-api"), {*DEFLATE, "subprotocol", "fragments"}),
-    "tomcat": (java("Tomcat.java", "tomcat9-*"), {*DEFLATE, "subprotocol", "fragments"}),
+    "jetty": (java_class("JettyServer", *JETTY), {*DEFLATE, "subprotocol", "fragments"}),
+    "tomcat": (java_class("TomcatServer", *TOMCAT), {*DEFLATE, "subprotocol", "fragments"}),
 }
 
 

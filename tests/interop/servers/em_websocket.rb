@@ -17,8 +17,11 @@ def answer(peer, message)
   end
 end
 
+port, _, certificate, key = ARGV
+options = certificate ? { secure: true, tls_options: { cert_chain_file: certificate, private_key_file: key } } : {}
+
 EM.run do
-  server = EM.start_server("127.0.0.1", ARGV[0].to_i, EventMachine::WebSocket::Connection, {}) do |peer|
+  server = EM.start_server("127.0.0.1", port.to_i, EventMachine::WebSocket::Connection, options) do |peer|
     peer.onmessage { |message| answer(peer, message) }
     peer.onbinary { |message| peer.send_binary(message) }
     peer.onpong { |data| peer.send_text("pong #{data}") }

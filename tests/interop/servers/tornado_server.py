@@ -39,7 +39,8 @@ class Echo(tornado.websocket.WebSocketHandler):
 async def main():
     application = tornado.web.Application([(r"/.*", Echo)], websocket_max_message_size=4 << 20)
     [socket] = tornado.netutil.bind_sockets(int(sys.argv[1]), "127.0.0.1")
-    tornado.httpserver.HTTPServer(application).add_socket(socket)
+    tls = {"certfile": sys.argv[3], "keyfile": sys.argv[4]} if len(sys.argv) > 3 else None
+    tornado.httpserver.HTTPServer(application, ssl_options=tls).add_socket(socket)
     print("listening", socket.getsockname()[1], flush=True)
     await asyncio.Event().wait()
 

@@ -1,10 +1,16 @@
 // ws.mjs - npm's ws as a server for the tests of the client: see peers.py.
 
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { WebSocketServer } from "ws";
 
+const [port, , cert, key] = process.argv.slice(2);
+const listener = cert
+  ? https.createServer({ cert: readFileSync(cert), key: readFileSync(key) })
+  : http.createServer();
 const server = new WebSocketServer({
-  host: "127.0.0.1",
-  port: Number(process.argv[2]),
+  server: listener,
   perMessageDeflate: { threshold: 100 },
   maxPayload: 4 << 20,
   handleProtocols: (offered) => (offered.has("second") ? "second" : false),
@@ -15,7 +21,7 @@ function fragments(peer) {
   peer.send(" three", { fin: true });
 }
 
-server.on("listening", () => console.log("listening", server.address().port));
+listener.listen(Number(port), "127.0.0.1", () => console.log("listening", listener.address().port));
 server.on("connection", (peer) => {
   peer.on("pong", (data) => peer.send(`pong ${data}`));
   peer.on("error", (error) => console.log("error", error.message));

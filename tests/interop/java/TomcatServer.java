@@ -1,9 +1,8 @@
-// Tomcat.java - Debian's Tomcat 9 (the Java WebSocket API) as a server for the tests of the client: see peers.py.
+// TomcatServer.java - Debian's Tomcat 9 (the Java WebSocket API) as a server for the tests of the client: see peers.py.
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.util.List;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -19,6 +18,8 @@ import javax.websocket.server.ServerEndpointConfig;
 import org.apache.catalina.Context;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.tomcat.util.net.SSLHostConfig;
+import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 import org.apache.tomcat.websocket.server.WsSci;
 
 public class TomcatServer {
@@ -81,6 +82,19 @@ public class TomcatServer {
         }
     }
 
+    private static void secure(Connector connector, String certificate, String key) {
+        SSLHostConfig host = new SSLHostConfig();
+        SSLHostConfigCertificate shown =
+            new SSLHostConfigCertificate(host, SSLHostConfigCertificate.Type.EC);
+        shown.setCertificateFile(certificate);
+        shown.setCertificateKeyFile(key);
+        host.addCertificate(shown);
+        connector.addSslHostConfig(host);
+        connector.setSecure(true);
+        connector.setScheme("https");
+        connector.setProperty("SSLEnabled", "true");
+    }
+
     public static void main(String[] arguments) throws Exception {
         Logger.getLogger("").setLevel(Level.WARNING);
         Tomcat server = new Tomcat();
@@ -88,6 +102,8 @@ public class TomcatServer {
         Connector connector = new Connector();
         connector.setProperty("address", "127.0.0.1");
         connector.setPort(Integer.parseInt(arguments[0]));
+        if (arguments.length > 2)
+            secure(connector, arguments[2], arguments[3]);
         server.setConnector(connector);
         Context context = server.addContext("", arguments[1]);
         context.addServletContainerInitializer(new WsSci(), null);

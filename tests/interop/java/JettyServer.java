@@ -1,10 +1,11 @@
-// Jetty.java - Debian's Jetty 9 as a server for the tests of the client: see peers.py.
+// JettyServer.java - Debian's Jetty 9 as a server for the tests of the client: see peers.py.
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.websocket.api.RemoteEndpoint;
 import org.eclipse.jetty.websocket.api.Session;
 import org.eclipse.jetty.websocket.api.WebSocketAdapter;
@@ -12,7 +13,7 @@ import org.eclipse.jetty.websocket.api.WebSocketPingPongListener;
 import org.eclipse.jetty.websocket.server.WebSocketHandler;
 import org.eclipse.jetty.websocket.servlet.WebSocketServletFactory;
 
-public class Jetty {
+public class JettyServer {
     static final int LARGEST = 4 << 20;
 
     public static class Echo extends WebSocketAdapter implements WebSocketPingPongListener {
@@ -61,9 +62,17 @@ public class Jetty {
         }
     }
 
+    private static SslContextFactory.Server identity(String certificate, String key) throws Exception {
+        SslContextFactory.Server tls = new SslContextFactory.Server();
+        tls.setKeyStore(Pem.identity(certificate, key));
+        tls.setKeyStorePassword(Pem.PASSWORD);
+        return tls;
+    }
+
     public static void main(String[] arguments) throws Exception {
         Server server = new Server();
-        ServerConnector connector = new ServerConnector(server);
+        ServerConnector connector = arguments.length > 2
+            ? new ServerConnector(server, identity(arguments[2], arguments[3])) : new ServerConnector(server);
         connector.setHost("127.0.0.1");
         connector.setPort(Integer.parseInt(arguments[0]));
         server.addConnector(connector);

@@ -1,0 +1,91 @@
+"""matrix_test.py CLIENT SYSTEM RESULTS - one of systems.py as a client of our server, and as a server to our client;
+plain, TLS, and with deflate. What came out goes to RESULTS/SYSTEM.json, of which table.py makes docs/interop.md."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+from peers import Peer, take_steps  # noqa: E402
+from program import Certificate, Program, slack, until  # noqa: E402
+from systems import SYSTEMS  # noqa: E402
+
+SIZES = (0, 1, 125, 126, 65535, 65536, 1 << 20)
+ECHOES = [f"{kind}:{size}" for size in SIZES for kind in ("text", "binary")]
+client = name = system = None
+# What has come out right, and what the other side has not: see results().
+passed = {"client": {}, "server": {}}
+
+
+def run(command, *arguments):
+    """What a client says, which must come to its end."""
+    done = subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors="replace", timeout=slack(60))
+    assert done.returncode == 0, f"{command} {arguments}: status {done.returncode}: {done.stdout}{done.stderr}"
+    return done.stdout.splitlines()
+
+
+class Matrix(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.certificate = Certificate()
+
+    def as_client(self, tls):
+        with Program("--deflate=context", "--compress-threshold", "16", tls=tls) as program:
+            url = f"{'wss' if tls else 'ws'}://localhost:{program.port}/echo"
+            trusted = [tls.certificate] if tls else []
+            for number, offer in enumerate(("plain", "deflate"), 1):
+                agreed = offer if "deflate" in system.client_can else "plain"
+                self.assertEqual(run(system.client, url, offer, *trusted),
+                                 [f"agreed {agreed}", f"closed {system.client_code}"])
+                until(lambda: program.counted("peer-closed") == number, slack(10), "the closing handshake")
+        passed["client"]["TLS" if tls else "plain"] = True
+        passed["client"]["deflate"] = "deflate" in system.client_can
+
+    def as_server(self, tls):
+        peer = Peer(system.server, tls)
+        self.addCleanup(peer.end)
+        deflate = "yes" if "deflate" in system.server_can else "no"
+        trust = ["--ca", tls.certificate] if tls else []
+        for agreed, options in (("no", []), (deflate, ["--deflate", "--context"])):
+            take_steps(client, peer.url(), "open", f"deflate:{agreed}", *ECHOES, "burst:100", "parts:70000", "ping",
+                       "close:4000:bye", "end", options=[*trust, *options])
+            take_steps(client, peer.url(), "open", "say:hello", "closed:4001:again", "open", "closed:1000:bye", "end",
+                       options=[*trust, *options])
+            peer.saw_close(4000, "bye")
+        passed["server"]["TLS" if tls else "plain"] = True
+        passed["server"]["deflate"] = deflate == "yes"
+
+    def test_as_client(self):
+        if not system.client:
+            self.skipTest("it has none")
+        self.as_client(None)
+
+    def test_as_client_with_tls(self):
+        if not system.client:
+            self.skipTest("it has none")
+        self.as_client(self.certificate)
+
+    def test_as_server(self):
+        if not system.server:
+            self.skipTest("it has none")
+        self.as_server(None)
+
+    def test_as_server_with_tls(self):
+        if not system.server:
+            self.skipTest("it has none")
+        self.as_server(self.certificate)
+
+
+if __name__ == "__main__":
+    client, name, results = sys.argv[1:4]
+    system = SYSTEMS[name]
+    end = unittest.main(argv=[sys.argv[0], *sys.argv[4:]], exit=False, warnings="ignore")
+    if end.result.wasSuccessful():
+        os.makedirs(results, exist_ok=True)
+        with open(os.path.join(results, name + ".json"), "w") as file:
+            json.dump({"title": system.title, "version": system.version(), "notes": system.notes, **passed}, file)
+    sys.exit(not end.result.wasSuccessful())

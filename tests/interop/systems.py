@@ -1,0 +1,91 @@
+"""systems.py - the systems that Swale is tried with: what each is as a client of our server, and as a server to our
+client.
+
+A client is a program of clients/ (or a compiled one), which is run with
+
+    URL plain|deflate [CERTIFICATE]
+
+the last being the file of the one that it shall trust. It offers permessage-deflate or does not, says "agreed deflate"
+or "agreed plain" as it came out, has texts and binary messages of 0 bytes to 1 MiB echoed, and a hundred at once; sends
+fragments and pings where its interface can; closes with 4000 "bye", and says "closed CODE" with the code of our answer.
+
+A server is one of peers.py.
+"""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from typing import Callable
+
+from peers import HERE, JETTY, KINDS, TOMCAT, compiled, java_class
+
+CLIENTS = os.path.join(HERE, "clients")
+NODE_MODULES = os.path.join(HERE, "..", "node_modules")
+NO_DEFLATE = {"TLS"}
+ALL = {"TLS", "deflate"}
+
+
+def debian(package):
+    """The upstream version of a Debian package."""
+    shown = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], check=True, capture_output=True, text=True)
+    return shown.stdout.split(":")[-1].split("-")[0].split("~")[0].split("+")[0]
+
+
+def npm(package):
+    def version():
+        with open(os.path.join(NODE_MODULES, package, "package.json")) as file:
+            return json.load(file)["version"]
+
+    return version
+
+
+def deb(package):
+    return lambda: debian(package)
+
+
+def script(interpreter, name):
+    return [interpreter, os.path.join(CLIENTS, name)]
+
+
+@dataclass
+class System:
+    title: str
+    version: Callable[[], str]
+    client: list = None  # the command, or none
+    client_can: set = field(default_factory=lambda: ALL)
+    client_code: int = 4000  # what it says to have closed with
+    server: str = None  # a kind of peers.py, or none
+    notes: str = ""
+
+    @property
+    def server_can(self):
+        return {"TLS"} | ({"deflate"} if "deflate context" in KINDS[self.server][1] else set())
+
+
+PYTHON = "/usr/bin/python3"
+
+SYSTEMS = {
+    "ws": System("ws (Node.js)", npm("ws"), script("node", "ws.mjs"), server="ws"),
+    "faye-websocket": System(
+        "faye-websocket (Node.js)", npm("faye-websocket"), script("node", "faye.mjs"), server="faye-websocket",
+        notes="deflate by `permessage-deflate`"),
+    "websockets": System(
+        "websockets (Python)", deb("python3-websockets"), script(PYTHON, "python_websockets.py"), server="websockets"),
+    "aiohttp": System("aiohttp (Python)", deb("python3-aiohttp"), script(PYTHON, "aiohttp_client.py"), server="aiohttp"),
+    "tornado": System("Tornado (Python)", deb("python3-tornado"), script(PYTHON, "tornado_client.py"), server="tornado"),
+    "em-websocket": System(
+        "em-websocket (Ruby, EventMachine)", deb("ruby-em-websocket"), server="em-websocket",
+        notes="has no client and no deflate"),
+    "faye-ruby": System(
+        "faye-websocket (Ruby, EventMachine)", deb("ruby-faye-websocket"), script("ruby", "faye.rb"), NO_DEFLATE,
+        notes="its deflate is a gem that Debian has not"),
+    "jetty": System("Jetty", deb("libjetty9-java"), java_class("JettyClient", *JETTY), server="jetty"),
+    "tomcat": System(
+        "Tomcat (javax.websocket)", deb("libtomcat9-java"), java_class("TomcatClient", *TOMCAT), server="tomcat"),
+    "java-socket": System(
+        "java.net.Socket, written naively", deb("openjdk-17-jre-headless"), java_class("NaiveSocket"), NO_DEFLATE),
+    "gorilla": System(
+        "gorilla/websocket (Go)", deb("golang-github-gorilla-websocket-dev"), compiled("gorilla", "client"),
+        server="gorilla", notes="keeps no window between messages"),
+}
