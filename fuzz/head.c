@@ -106,6 +106,9 @@ static void require_promises(const struct parse *parse)
     }
     const struct swale_request *request = &parse->request;
     require(request->target.data[0] == '/' && !has_control(request->target) && request->host.size > 0);
+    require(request->method.size > 0 && !has_control(request->method) &&
+            !memchr(request->method.data, ' ', request->method.size));
+    require(request->target.size == 1 || request->target.data[1] != '/'); /* others would read it as a host */
     require(request->path.size + request->query.size <= request->target.size);
     require(!(request->body.chunked && request->body.has_length));
 }
