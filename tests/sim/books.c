@@ -183,9 +183,19 @@ bool books_heard_last(const struct sim *sim)
     return books_content(sim);
 }
 
+static bool nobody_full(const struct sim *sim)
+{
+    const struct swale__list *seats = &sim->service.seats;
+    for (const struct swale__list *node = seats->next; node != seats; node = node->next)
+        if (SWALE__LIST_OWNER(node, struct seat, node)->full)
+            return false;
+    return true;
+}
+
 /* Nobody waits for anything any more, and what has been said has come through. */
 void books_judge_calm(struct sim *sim)
 {
+    claim(sim, "drains", nobody_full(sim));
     for (unsigned i = 0; i < sim->plan.members; i++) {
         const struct member *member = &sim->members[i];
         claim(sim, "lost", member->open && member_content(sim, member));

@@ -68,6 +68,14 @@ static bool say(struct member *member)
     return result == 0;
 }
 
+static void resume(struct member *member)
+{
+    if (!member->open || member->resumed_ms != UINT64_MAX)
+        return;
+    member->resumed_ms = now_of(member);
+    swale_conn_resume(swale_client_conn(member->client));
+}
+
 static void arm(struct member *member)
 {
     uint64_t wait = 1 + sim_roll(member->sim, 2 * member->sim->plan.talk_ms);
@@ -78,11 +86,8 @@ static void on_timer(struct swale_timer *timer)
 {
     struct member *member = timer->context;
     struct sim *sim = member->sim;
-    struct swale_conn *conn = swale_client_conn(member->client);
-    if (conn && member->resumed_ms == UINT64_MAX && (!sim->talking || sim_roll(sim, 3) == 0)) {
-        member->resumed_ms = now_of(member);
-        swale_conn_resume(conn);
-    }
+    if (!sim->talking || sim_roll(sim, 3) == 0)
+        resume(member);
     uint32_t burst = sim_roll(sim, 16) == 0 ? 20 : 1 + sim_roll(sim, 3);
     while (sim->talking && sim->words > 0 && burst-- > 0 && !member->closing && say(member))
         continue;
@@ -329,6 +334,7 @@ void members_close(struct sim *sim)
 {
     for (unsigned i = 0; i < sim->plan.members; i++) {
         struct member *member = &sim->members[i];
+        resume(member);
         member->finishing = sim_roll(sim, 2);
         member->closing = true;
         member->closing_ms = now_of(member);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* How long it may take until all is well again: silence is noticed, a try runs out, a wait, a Retry-After. */
-enum { RECOVERY_MS = 120000, LAST_WORDS_MS = 40000 };
+enum { RECOVERY_MS = 120000 };
 
 static void on_breach(void *context, const char *text)
 {
@@ -81,7 +81,7 @@ static void say_last_words(struct sim *sim)
         sim->last_topic = i % TOPICS;
         swale_loop_post(sim->service.hosts[sim->last_worker]->loop.loop, say_last_word, sim);
         sim_pass(sim, 1);
-        pass_until(sim, books_heard_last, LAST_WORDS_MS);
+        pass_until(sim, books_heard_last, RECOVERY_MS);
         claim(sim, "topics", books_heard_last(sim));
     }
 }

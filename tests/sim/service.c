@@ -30,7 +30,7 @@ static uint64_t someone(const struct sim *sim)
 
 void service_publish(struct sim *sim, unsigned worker, unsigned topic)
 {
-    char bytes[4096];
+    char bytes[PUBLICATION_MAX];
     struct service *service = &sim->service;
     uint32_t room = sim->plan.size_max < sizeof bytes ? sim->plan.size_max : (uint32_t)sizeof bytes;
     struct letter letter = { .what = 't',
@@ -149,6 +149,7 @@ static void acknowledge(struct sim *sim, struct seat *seat, const struct letter 
             swale_conn_fail(seat->conn, SWALE_ERR_SLOW_READER);
             return;
         }
+        seat->full |= result == SWALE_FULL;
     }
 }
 
@@ -196,14 +197,14 @@ static void on_message(struct swale_conn *conn, const struct swale_message *mess
     struct seat *seat = swale_conn_user(conn);
     struct sim *sim = seat->sim;
     struct letter letter = { 0 };
-    claim(sim, "pairing", seat->conn == conn && seat->closing_ms == 0 && !seat->lost);
+    claim(sim, "pairing", seat->conn == conn && !seat->lost && (seat->closing_ms == 0 || seat->finishing));
     claim(sim, "content", letter_read(&letter, message->data) && letter.what == 'm');
     sim_note(sim, "seen", seat->port, letter.number);
     if (sim->broken || (sim->sabotage == SABOTAGE_DEAF && sim_roll(sim, 20) == 0))
         return;
     sim->messages++;
     books_seen(sim, seat, &letter);
-    if (sim->sabotage != SABOTAGE_SILENT || sim_roll(sim, 20) != 0)
+    if (seat->closing_ms == 0 && (sim->sabotage != SABOTAGE_SILENT || sim_roll(sim, 20) != 0))
         acknowledge(sim, seat, &letter);
     misbehave(sim, seat);
     if (seat->closing_ms == 0 && happens(sim, HANG_UPS, 50))
@@ -212,6 +213,13 @@ static void on_message(struct swale_conn *conn, const struct swale_message *mess
         seat->paused = true;
         swale_conn_pause(conn);
     }
+}
+
+static void on_drain(struct swale_conn *conn)
+{
+    struct seat *seat = swale_conn_user(conn);
+    claim(seat->sim, "pairing", seat->conn == conn && seat->closing_ms == 0 && seat->full);
+    seat->full = false;
 }
 
 /* Neither side ever breaks a rule. */
@@ -282,9 +290,9 @@ static struct swale_limits real_limits(const struct sim *sim)
 
 static void begin_worker(struct sim *sim, unsigned n)
 {
-    static const struct swale_handler handler = { .on_open = on_open,
-                                                  .on_message = on_message,
-                                                  .on_close = on_close };
+    static const struct swale_handler handler = {
+        .on_open = on_open, .on_message = on_message, .on_drain = on_drain, .on_close = on_close
+    };
     struct service *service = &sim->service;
     struct host *host = service->hosts[n] = &sim->hosts[n];
     host_begin(sim, host);

@@ -25,7 +25,7 @@
 #include <swale/hub.h>
 #include <swale/server.h>
 
-enum { HOSTS = 4, WORKERS = 2, TOPICS = 3, PAYLOAD_MAX = 60000 };
+enum { HOSTS = 4, WORKERS = 2, TOPICS = 3, PAYLOAD_MAX = 60000, PUBLICATION_MAX = 4096 };
 
 /* With which members close, and nobody else. */
 enum { CLOSE_CODE = 1000 };
@@ -97,7 +97,7 @@ struct seat {
     unsigned worker;
     unsigned member;
     uint16_t port;
-    bool paused;
+    bool paused, full, finishing;
     bool lost;           /* with its server */
     uint64_t closing_ms; /* own time; 0: not */
     uint64_t resumed_ms;

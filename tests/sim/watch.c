@@ -16,6 +16,15 @@ static size_t queue_bound(const struct sim *sim, const struct swale_limits *limi
     return (size_t)latest(limits->max_queue, one_more) + 1024;
 }
 
+/* A server that has so much to write reads no more; beside that there is what the hub may keep for one. */
+static size_t server_bound(const struct sim *sim)
+{
+    uint64_t answers = sim->plan.server.high_water + sim->plan.size_max;
+    size_t whole = queue_bound(sim, &sim->plan.server);
+    size_t parts = (size_t)(answers + sim->plan.backlog + (TOPICS + 1) * PUBLICATION_MAX) + 1024;
+    return parts < whole ? parts : whole;
+}
+
 /* Since when nothing is known to have happened there, that would have put a deadline off. */
 static uint64_t quiet_since(const struct host *host, const struct network_view *view, uint64_t resumed_ms)
 {
@@ -47,7 +56,7 @@ static void watch_seat(struct sim *sim, const struct host *host, const struct se
     const struct swale_limits *limits = &sim->plan.server;
     const struct network_link *link = network_find(&sim->network, seat->port);
     claim(sim, "pairing", link != NULL);
-    claim(sim, "queue", swale_conn_queued(seat->conn) <= queue_bound(sim, limits));
+    claim(sim, "queue", swale_conn_queued(seat->conn) <= server_bound(sim));
     if (!link || seat->paused)
         return;
     struct network_view view = network_look(link, NETWORK_SERVER);
