@@ -370,6 +370,7 @@ struct network_view network_look(const struct network_link *link, enum network_s
                                   .met = end->met,
                                   .closed = end->closed,
                                   .pressed = end->pressed || end->in_flight > 0,
+                                  .unread = end->arrived,
                                   .met_ms = end->met_ms,
                                   .heard_ms = end->heard_ms,
                                   .wrote_ms = end->wrote_ms };

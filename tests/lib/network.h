@@ -109,6 +109,7 @@ struct network_view {
     bool met;          /* its user has it */
     bool closed;       /* and has closed it */
     bool pressed;      /* since something was heard last, there was not always room to write */
+    size_t unread;     /* bytes that have arrived */
     uint64_t met_ms;   /* accepted, or connected */
     uint64_t heard_ms; /* bytes were handed out */
     uint64_t wrote_ms; /* bytes were taken */

@@ -159,8 +159,10 @@ static void judge_heartbeat(struct sim *sim, const struct member *member)
     const struct network_link *link = network_find(&sim->network, member->port);
     uint32_t wait = member->probing ? 100 : sim->plan.client.ping_after_ms + sim->plan.client.gone_after_ms;
     claim(sim, "valid", link != NULL);
-    if (link)
-        claim(sim, "heartbeat", now_of(member) >= network_look(link, NETWORK_CLIENT).heard_ms + wait);
+    if (!link)
+        return;
+    struct network_view view = network_look(link, NETWORK_CLIENT);
+    claim(sim, "heartbeat", now_of(member) >= view.heard_ms + wait && view.unread == 0);
 }
 
 static void note_wait(struct member *member, int64_t ms)

@@ -207,7 +207,7 @@ static void on_message(struct swale_conn *conn, const struct swale_message *mess
     if (seat->closing_ms == 0 && (sim->sabotage != SABOTAGE_SILENT || sim_roll(sim, 20) != 0))
         acknowledge(sim, seat, &letter);
     misbehave(sim, seat);
-    if (seat->closing_ms == 0 && happens(sim, HANG_UPS, 50))
+    if (seat->closing_ms == 0 && happens(sim, HANG_UPS, 15))
         service_hang_up(seat);
     else if (!seat->paused && happens(sim, PAUSES, 50)) {
         seat->paused = true;
@@ -229,15 +229,17 @@ static bool is_weather(int reason)
            reason == SWALE_ERR_SLOW_READER || reason == SWALE_ERR_CLOSE_TIMEOUT || reason == SWALE_ERR_DRAINING;
 }
 
+/* Nothing has come for long enough, and nothing lies there. */
 static void judge_heartbeat(struct sim *sim, const struct seat *seat)
 {
     const struct network_link *link = network_find(&sim->network, seat->port);
     const struct swale_limits *limits = &sim->plan.server;
     claim(sim, "valid", link != NULL);
-    if (link)
-        claim(sim, "heartbeat",
-              host_now(seat->host) >=
-                  network_look(link, NETWORK_SERVER).heard_ms + limits->ping_after_ms + limits->gone_after_ms);
+    if (!link)
+        return;
+    struct network_view view = network_look(link, NETWORK_SERVER);
+    claim(sim, "heartbeat", host_now(seat->host) >= view.heard_ms + limits->ping_after_ms + limits->gone_after_ms);
+    claim(sim, "heartbeat", view.unread == 0);
 }
 
 static void on_close(struct swale_conn *conn, const struct swale_close *close)
