@@ -143,8 +143,8 @@ struct swale_client_handler {
     void (*on_open)(struct swale_client *client, const struct swale_client_opening *opening);
     void (*on_message)(struct swale_client *client, const struct swale_message *message);
     void (*on_part)(struct swale_client *client, const struct swale_part *part);
-    /* After SWALE_FULL or SWALE_ERR_QUEUE_FULL: a connection is open, nothing waits for it, and its queue is below
-     * half of high water again. */
+    /* After SWALE_FULL or SWALE_ERR_QUEUE_FULL, or when what waited has filled the queue of a connection: one is
+     * open, nothing waits for it, and its queue is below half of high water again. */
     void (*on_drain)(struct swale_client *client);
     void (*on_ping)(struct swale_client *client, struct swale_span payload); /* the pong is sent by itself */
     void (*on_pong)(struct swale_client *client, struct swale_span payload);
