@@ -170,6 +170,7 @@ static void reach_door(struct swale__connecting *dial, struct network_door *door
     link->dial = dial;
     link->door = door;
     link->accept.run = let_in;
+    link->ends[NETWORK_SERVER].silenced = network->mute;
     network_send_mark(&link->ends[NETWORK_CLIENT], MARK_MET);
     if (!network->refusing) {
         swale__loop_at_next(door->loop, &link->accept);

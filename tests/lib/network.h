@@ -68,6 +68,7 @@ struct network {
 
     /* To be set at any time. */
     bool refusing; /* connections are taken, and reset at once */
+    bool mute;     /* connections are taken, and what their clients say then does not arrive */
     bool silent;   /* dials are not answered, until it is over */
     bool shut;     /* nobody listens */
 

@@ -4,7 +4,7 @@
 
 #include "sim.h"
 
-enum { TRIES = 400, TWICE = 25 };
+enum { TRIES = 1000, TWICE = 25 };
 
 static struct sim sim;
 
@@ -22,6 +22,7 @@ static const struct {
     { SABOTAGE_ECHO, "the service acknowledges twice", "acknowledgements" },
     { SABOTAGE_SILENT, "the service does not acknowledge", "acknowledgements" },
     { SABOTAGE_UNCLOSED, "an on_close gets lost", "pairing" },
+    { SABOTAGE_UNDRAINED, "an on_drain gets lost", "drains" },
     { SABOTAGE_HOARD, "the service needs memory without bounds", "memory" },
     { SABOTAGE_LEAK, "a few bytes leak", "leak" },
     { SABOTAGE_BUSY, "the service never rests", "rest" },

@@ -219,7 +219,7 @@ static void on_drain(struct swale_conn *conn)
 {
     struct seat *seat = swale_conn_user(conn);
     claim(seat->sim, "pairing", seat->conn == conn && seat->closing_ms == 0 && seat->full);
-    seat->full = false;
+    seat->full = seat->sim->sabotage == SABOTAGE_UNDRAINED;
 }
 
 /* Neither side ever breaks a rule. */

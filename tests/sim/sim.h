@@ -46,18 +46,19 @@ enum sabotage {
     SABOTAGE_FLIP,
     SABOTAGE_FORGET,
     SABOTAGE_BREAK,
-    SABOTAGE_DEAF,     /* the service forgets a message, */
-    SABOTAGE_ECHO,     /* acknowledges one twice, */
-    SABOTAGE_SILENT,   /* or not at all, */
-    SABOTAGE_UNCLOSED, /* does not hear that one has gone, */
-    SABOTAGE_HOARD,    /* keeps memory for each message, */
-    SABOTAGE_LEAK,     /* or once, for ever, */
-    SABOTAGE_BUSY,     /* never rests, */
-    SABOTAGE_INBOX,    /* publishes what does not fit, */
-    SABOTAGE_RUDE,     /* writes to a stream without asking, */
-    SABOTAGE_SKIP,     /* or leaves a publication out for one of its subscribers */
-    SABOTAGE_HALVES,   /* a member takes a fate for another */
-    SABOTAGE_QUEUE,    /* limits are not what they were said to be */
+    SABOTAGE_DEAF,      /* the service forgets a message, */
+    SABOTAGE_ECHO,      /* acknowledges one twice, */
+    SABOTAGE_SILENT,    /* or not at all, */
+    SABOTAGE_UNCLOSED,  /* does not hear that one has gone, */
+    SABOTAGE_UNDRAINED, /* nor that there is room, */
+    SABOTAGE_HOARD,     /* keeps memory for each message, */
+    SABOTAGE_LEAK,      /* or once, for ever, */
+    SABOTAGE_BUSY,      /* never rests, */
+    SABOTAGE_INBOX,     /* publishes what does not fit, */
+    SABOTAGE_RUDE,      /* writes to a stream without asking, */
+    SABOTAGE_SKIP,      /* or leaves a publication out for one of its subscribers */
+    SABOTAGE_HALVES,    /* a member takes a fate for another */
+    SABOTAGE_QUEUE,     /* limits are not what they were said to be */
     SABOTAGE_PENDING,
     SABOTAGE_HANDSHAKE,
     SABOTAGE_HEARTBEAT,

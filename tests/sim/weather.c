@@ -162,6 +162,7 @@ static void befall(struct sim *sim, enum mishap mishap)
     case DIALS_FAIL:
         sim->network.refusing = sim_roll(sim, 3) == 0;
         sim->network.silent = sim_roll(sim, 4) == 0;
+        sim->network.mute = sim_roll(sim, 4) == 0;
         sim->service.unavailable = sim_roll(sim, 3) == 0;
         break;
     case MEMBERS_ACT:
@@ -173,6 +174,11 @@ static void befall(struct sim *sim, enum mishap mishap)
     }
 }
 
+static void clear_dials(struct sim *sim)
+{
+    sim->network.refusing = sim->network.silent = sim->network.mute = sim->service.unavailable = false;
+}
+
 void weather_mishap(struct sim *sim)
 {
     uint32_t mishap = sim_roll(sim, MISHAPS);
@@ -181,14 +187,14 @@ void weather_mishap(struct sim *sim)
     if (sim->plan.mishaps & 1u << mishap)
         befall(sim, (enum mishap)mishap);
     if (sim->plan.mishaps & 1u << DIALS_FAIL && sim_roll(sim, 2))
-        sim->network.refusing = sim->network.silent = sim->service.unavailable = false;
+        clear_dials(sim);
 }
 
 void weather_calm(struct sim *sim)
 {
     sim_note(sim, "calm", 0, 0);
     sim->talking = false;
-    sim->network.refusing = sim->network.silent = sim->service.unavailable = false;
+    clear_dials(sim);
     network_harm(&sim->network, FAULT_HEAL, 1000);
     for (unsigned i = 0; i < HOSTS; i++)
         if (sim->hosts[i].up && !host_awake(sim, &sim->hosts[i])) {
