@@ -2,11 +2,13 @@
 
 import random
 import socket
+import ssl
+import subprocess
 import time
 
 from program import slack
 from suite import Suite, at_once
-from wire import Gone, Peer, get, opened, random_bytes, request
+from wire import TEXT, Gone, Peer, frame, get, opened, random_bytes, request
 
 SUITE = Suite("--handshake-timeout", "1s", "--close-wait", "1s", tls=True)
 ALERT, HANDSHAKE = 0x15, 0x16
@@ -131,3 +133,146 @@ def garbage_behind_handshake(program):
                 plain.sendall(junk)
                 while plain.recv(65536):
                     pass
+
+
+# ---- Behind a good handshake
+
+
+@SUITE.row("tiny-records")
+def tiny_records(program):
+    """A record for every byte."""
+    with opened(program.port, tls=program.tls_context(), patience=10) as peer:
+        for byte in frame(TEXT, b"r" * 3000):
+            peer.send(bytes([byte]))
+        assert peer.message() == b"r" * 3000
+
+
+@SUITE.row("slow-records")
+def slow_records(program):
+    """A record a few bytes at a time, as the network may cut it."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    secure = program.tls_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", program.port), timeout=5) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        def pump(step):
+            """Does a step of TLS, with everything in small pieces on the way out."""
+            while True:
+                try:
+                    done = step()
+                except ssl.SSLWantReadError:
+                    done = None
+                data = outgoing.read()
+                for n in range(0, len(data), 7):
+                    plain.sendall(data[n : n + 7])
+                if done is not None:
+                    return done
+                incoming.write(plain.recv(65536))
+
+        pump(lambda: secure.do_handshake() or True)
+        pump(lambda: secure.write(request()))
+        assert pump(lambda: secure.read(4096)).startswith(b"HTTP/1.1 101")
+        pump(lambda: secure.write(frame(TEXT, b"s" * 500)))
+        heard = b""
+        while len(heard) < 504:
+            heard += pump(lambda: secure.read(4096))
+        assert heard == b"\x81\x7e\x01\xf4" + b"s" * 500
+
+
+@SUITE.row("server-names")
+def server_names(program):
+    """Names that are unknown, addresses, or no names at all: the default certificate, or an alert."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for name in ("nowhere.example", "127.0.0.1", "x" * 63 + ".example", "xn--nxasmq6b", None):
+        with socket.create_connection(("127.0.0.1", program.port), timeout=5) as plain:
+            with context.wrap_socket(plain, server_hostname=name) as secure:
+                secure.sendall(get())
+                assert secure.recv(100).startswith(b"HTTP/1.1 200")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    raw = outgoing.read()
+    assert raw.count(b"localhost") == 1
+    for name in (b"local\0ost", b"\xff" * 9, b"*********", b".........", b"LOCALHOST", b"a b\r\nc d:"):
+        with Peer(program.port) as peer:
+            peer.try_send(raw.replace(b"localhost", name))
+            assert heard(peer) in (None, ALERT, HANDSHAKE), name
+
+
+@SUITE.row("renegotiation")
+def renegotiation(program):
+    """A client of TLS 1.2 may not ask for handshake after handshake (CVE-2011-1473)."""
+    met = subprocess.run(
+        ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{program.port}"],
+        input=b"R\n" * 3,
+        capture_output=True,
+        timeout=slack(10),
+        check=False,
+    )
+    said = met.stdout + met.stderr
+    assert b"RENEGOTIATING" in said, "it has not tried"
+    assert b"no renegotiation" in said or b"handshake failure" in said or b"unexpected" in said, said[-600:]
+
+
+@SUITE.row("early-data")
+def early_data(program):
+    """Tickets allow none: what is sent before the handshake is over could be replayed (RFC 8446 section 8)."""
+    met = subprocess.run(
+        ["openssl", "s_client", "-tls1_3", "-ign_eof", "-connect", f"127.0.0.1:{program.port}"],
+        input=get(more=["Connection: close"]),
+        capture_output=True,
+        timeout=slack(10),
+        check=False,
+    )
+    assert b"HTTP/1.1 200" in met.stdout, met.stdout[-300:]
+    assert b"Max Early Data: 0\n" in met.stdout, "no ticket, or one that allows early data"
+
+
+@SUITE.row("protocols")
+def protocols(program):
+    """Who speaks other protocols only is refused (RFC 7301 section 3.2)."""
+    for offered, good in ((["h2"], False), (["h2", "http/1.1"], True), (["x" * 255], False)):
+        context = program.tls_context()
+        context.set_alpn_protocols(offered)
+        try:
+            with Peer(program.port, tls=context) as peer:
+                peer.upgrade()
+                assert good, f"{offered} was taken"
+        except ssl.SSLError as error:
+            assert not good and "no application protocol" in str(error).lower().replace("_", " "), error
+
+
+@SUITE.row("hello-in-tiny-records")
+def hello_in_tiny_records(program):
+    """A record for each byte of the hello: goes on, or is refused."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        program.tls_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    message = outgoing.read()[5:]
+    with Peer(program.port) as peer:
+        peer.try_send(b"".join(b"\x16\x03\x01\x00\x01" + bytes([byte]) for byte in message))
+        assert heard(peer) in (None, ALERT, HANDSHAKE)
+
+
+@SUITE.row("half-done-handshakes")
+def half_done_handshakes(program):
+    """Hundreds say hello, let the server do its part, and then nothing: cut by the deadline."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        program.tls_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    greeting = outgoing.read()
+    peers = [Peer(program.port) for _ in range(300)]
+    for peer in peers:
+        peer.send(greeting)
+    for peer in peers:
+        assert heard(peer) == HANDSHAKE
+    for peer in peers:
+        peer.until_end(1 + slack(3))
+        peer.socket.close()
