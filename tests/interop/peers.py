@@ -51,6 +51,8 @@ KINDS = {
     "ws": (["node", "ws.mjs"], {*DEFLATE, "subprotocol", "fragments"}),
     "faye-websocket": (["node", "faye.mjs"], {*DEFLATE, "subprotocol"}),
     "aiohttp": (["/usr/bin/python3", "aiohttp_server.py"], {*DEFLATE, "subprotocol"}),
+    "libwebsockets": (compiled("lws", "server"), {"subprotocol"}),
+    "beast": (compiled("beast", "server"), {*DEFLATE, "subprotocol"}),
     "gorilla": (compiled("gorilla", "server"), {*DEFLATE, "subprotocol"}),
     "tornado": (["/usr/bin/python3", "tornado_server.py"], {"deflate context", "subprotocol"}),
     "em-websocket": (["ruby", "em_websocket.rb"], set()),

@@ -54,7 +54,7 @@ class System:
     version: Callable[[], str]
     client: list = None  # the command, or none
     client_can: set = field(default_factory=lambda: ALL)
-    client_code: int = 4000  # what it says to have closed with
+    client_tells: str = "closed 4000"  # how it has closed
     server: str = None  # a kind of peers.py, or none
     notes: str = ""
 
@@ -88,4 +88,9 @@ SYSTEMS = {
     "gorilla": System(
         "gorilla/websocket (Go)", deb("golang-github-gorilla-websocket-dev"), compiled("gorilla", "client"),
         server="gorilla", notes="keeps no window between messages"),
+    "libwebsockets": System(
+        "libwebsockets", deb("libwebsockets-dev"), compiled("lws", "client"), NO_DEFLATE,
+        client_tells="closed", server="libwebsockets",
+        notes="its deflate is left out: it aborts by an assertion when it compresses two empty messages"),
+    "beast": System("Boost.Beast", deb("libboost1.74-dev"), compiled("beast", "client"), server="beast"),
 }
