@@ -2,7 +2,8 @@
 """judge.py - judges a WebSocket peer by RFC 6455 and RFC 7692.
 
     judge.py server ws://host:port/echo       a server that sends every message back
-    judge.py client -- COMMAND... {url}       a client that sends back what it receives (client_role.py says how it runs)
+    judge.py client -- COMMAND...             a client that reads lines, and echoes at the URL in each (client_role.py)
+    judge.py client -- COMMAND... {url}       a client that echoes at this URL, and ends
 """
 
 import argparse

@@ -1,5 +1,5 @@
 """client_mutants.py - strict_client.py with one rule broken at a time, and the cases that must notice: the mutants of the server's
-frames (mutants.py), as clients, and those of what only a client does."""
+frames (mutants_*.py), as clients, and those of what only a client does."""
 
 import base64
 import itertools
@@ -8,7 +8,7 @@ import re
 import urllib.parse
 
 import mutants
-from mutants import Mutant
+from mutant import Mutant, name_of
 from strict import Refused, words
 from strict_client import Client
 
@@ -29,11 +29,10 @@ def inherit():
 
 
 def mutant(rule, *cases, should=False):
-    """As in mutants.py."""
+    """As in mutant.py."""
 
     def add(kind):
-        name = "".join("-" + letter.lower() if letter.isupper() else letter for letter in kind.__name__).lstrip("-")
-        MUTANTS[name] = Mutant(name, rule, kind, cases, should)
+        MUTANTS[name_of(kind)] = Mutant(name_of(kind), rule, kind, cases, should)
         return kind
 
     return add
