@@ -86,7 +86,7 @@ LINE = re.compile(rf"({TOKEN}):[ \t]*([^\0-\x08\x0a-\x1f\x7f]*?)[ \t]*")
 PARAMETER = rf'[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|"{TOKEN}"))?'
 ELEMENT = rf"[ \t]*{TOKEN}(?:{PARAMETER})*[ \t]*"
 LIST = re.compile(rf"{ELEMENT}(?:,{ELEMENT})*")
-SINGLE = ("host", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "origin", "content-length")
+SINGLE = ("host", "upgrade", "sec-websocket-key", "sec-websocket-version", "origin", "content-length")
 
 
 def key_good(key):
@@ -108,7 +108,7 @@ def faults_of_request(head, raw, host, target):
     if head.line != f"GET {target} HTTP/1.1":
         faults.append(f"the request {head.line[:80]!r}, and not for {target[:80]!r} (section 4.1, 2 and 3)")
     for name in SINGLE:
-        if len(head.all(name)) > 1 and (name != "sec-websocket-extensions"):
+        if len(head.all(name)) > 1:
             faults.append(f"{name} twice (section 4.1)")
     if (head.field("Host") or "").lower() != host:
         faults.append(f"Host: {head.field('Host')}, and not {host} (section 4.1, 4)")

@@ -65,8 +65,8 @@ class SingleCommand:
 
     async def visit(self, url, _):
         words = [word.replace("{url}", url) for word in self.command]
-        none = asyncio.subprocess.DEVNULL
-        self.process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, stdout=none)
+        pipe, none = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL  # its input does not end, which might end it
+        self.process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=none)
         status, self.process = await self.process.wait(), None
         return f"the client was killed by signal {-status}" if status < 0 else None
 
