@@ -52,6 +52,8 @@ static void defaults_depend_on_the_kind_of_load(void **state)
     assert_int_equal(options.depth, 3);
     assert_int_equal(parse("ws://x/ -n 5"), 0);
     assert_int_equal(options.warm_up_ms, 0);
+    assert_int_equal(parse("ws://x/ --cert a --key b"), 0);
+    assert_string_equal(options.key, "b");
     assert_int_equal(parse("ws://x/ --mode idle"), 0);
     assert_int_equal(options.warm_up_ms, 0);
     assert_int_equal(parse("ws://x/ --mode fan-out --subscribers 7"), 0);
@@ -87,6 +89,13 @@ static void finds_contradictions(void **state)
         { "ws://x/ --insecure --cacert a", "--insecure with --cacert: what is not verified needs no authorities" },
         { "ws://x/ --mode fan-out -c 5", "--connections with --mode fan-out: give --subscribers and --publishers" },
         { "ws://x/ --subscribers 5", "--subscribers and --publishers are for --mode fan-out" },
+        { "ws://x/ --publishers 5", "--subscribers and --publishers are for --mode fan-out" },
+        { "ws://x/ --count 5 --warm-up 5s", "--count instead of --duration and --warm-up, not with them" },
+        { "ws://x/ --mode storm --binary",
+          "--size, --binary, --verify and --depth are for modes with messages: echo and fan-out" },
+        { "ws://x/ --mode storm --depth 5",
+          "--size, --binary, --verify and --depth are for modes with messages: echo and fan-out" },
+        { "ws://x/ --mode idle --warm-up 5s", "--count and --warm-up do not go with --mode idle" },
         { "ws://x/ --mode storm --size 5",
           "--size, --binary, --verify and --depth are for modes with messages: echo and fan-out" },
         { "ws://x/ --mode idle --verify",

@@ -186,6 +186,11 @@ class Echo(Bench):
                     found = self.results("-n", "200", "--verify", *arguments, server.ws())
                     self.assert_counts(found["messages"], 200)
 
+    def test_messages_that_fill_the_queue(self):
+        with Serve() as server:
+            found = self.results("-n", "12", "-c", "1", "--size", "400k", "--depth", "4", "--verify", server.ws())
+        self.assert_counts(found["messages"], 12)
+
     def test_more_connections_than_messages(self):
         with Serve() as server:
             found = self.results("-n", "5", "-c", "20", "-t", "2", "--verify", server.ws())
@@ -284,6 +289,42 @@ class FanOut(Bench):
             found = self.results("--mode", "fan-out", "-n", "3", "--subscribers", "5", "--verify", server.url, status=3)
         messages = found["messages"]
         self.assertEqual((messages["received"], messages["verified"], messages["unexpected"]), (15, 15, 5))
+
+
+    def lose(self, *arguments, publisher):
+        """Of a load on a server that closes one connection when it has passed on three messages: a publisher's, or the first
+        subscriber's."""
+        async def topic(connection):
+            peers.append(connection)
+            async for message in connection:
+                heard.append(message)
+                websockets.broadcast([peer for peer in peers if peer is not connection], message)
+                if len(heard) == 3:
+                    await (connection if publisher else next(peer for peer in peers if peer is not connection)).close(1001)
+        peers, heard = [], []
+        with Odd(topic) as server:
+            return self.results("--mode", "fan-out", "-n", "20", *arguments, server.url)
+
+    def test_a_subscriber_that_is_lost(self):
+        found = self.lose("--subscribers", "2", publisher=False)
+        self.assertEqual((found["connections"]["lost"], found["messages"]["sent"]), (1, 20))
+        self.assertIn(found["messages"]["received"], range(20, 40))
+
+    def test_the_only_subscriber_is_lost(self):
+        found = self.lose("--subscribers", "1", publisher=False)
+        self.assertEqual(found["connections"]["lost"], 1)
+        self.assertIn(found["messages"]["received"], range(1, 4))
+
+    def test_a_publisher_that_is_lost(self):
+        found = self.lose("--subscribers", "2", "--publishers", "2", publisher=True)
+        self.assertEqual(found["connections"]["lost"], 1)
+        self.assertIn(found["messages"]["sent"], range(10, 20))
+
+    def test_messages_that_fill_the_queue(self):
+        with Serve() as server:
+            found = self.results("--mode", "fan-out", "-n", "12", "--subscribers", "1", "--size", "90k", "--depth", "3",
+                                 "--verify", server.ws("/topic/x"))
+        self.assert_counts(found["messages"], 12)
 
 
 class Storm(Bench):

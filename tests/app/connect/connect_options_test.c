@@ -94,6 +94,17 @@ static void takes_a_bare_host_for_ws(void **state)
     assert_string_equal(options.url, "ws+unix:/run/x");
 }
 
+static void trims_fields(void **state)
+{
+    (void)state;
+    struct swale_client_options client;
+    struct swale_limits limits;
+    assert_int_equal(parse("-H|A:\t b \t|-H|C: \t|ws://a"), 0);
+    connect_options_client(&options, &client, &limits);
+    assert_true(swale_span_equal(client.fields[0].value, swale_text("b")));
+    assert_int_equal(client.fields[1].value.size, 0);
+}
+
 static void waits_for_messages_that_are_counted(void **state)
 {
     (void)state;
@@ -125,6 +136,7 @@ static void says_what_is_wrong(void **state)
         { "--null|--length-prefixed|a", "--null with --length-prefixed" },
         { "--key|k|a", "--key without --cert" },
         { "--json|--null|a", "--json is for lines: not with --null or --length-prefixed" },
+        { "--json|--length-prefixed|a", "--json is for lines: not with --null or --length-prefixed" },
         { "-v|-q|a", "--verbose with --quiet" },
         { "--on-connect|\xff|a", "--on-connect: \"\\xff\": empty, or not UTF-8" },
         { "--wait=5|a", "--wait: \"5\": not a duration such as 500ms, 10s or 2m" },
@@ -152,6 +164,7 @@ int main(void)
         TEST(has_defaults),
         TEST(reads_every_option),
         TEST(takes_a_bare_host_for_ws),
+        TEST(trims_fields),
         TEST(waits_for_messages_that_are_counted),
         TEST(goes_through_no_proxy),
         TEST(says_what_is_wrong),
