@@ -42,9 +42,18 @@ static void test_groups_by_limits(void **state)
     struct swale_limits same = swale_limits_resolve(NULL);
     assert_int_equal(swale__commons_group(commons, &same, &b), 0);
     assert_ptr_equal(a, b);
-    same.compress_threshold = 7;
-    assert_int_equal(swale__commons_group(commons, &same, &c), 0);
-    assert_ptr_not_equal(a, c);
+    struct swale_limits others[12];
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        others[i] = same;
+    others[0].max_message--, others[1].high_water--, others[2].max_queue--, others[3].max_fragments--;
+    others[4].max_inflate_ratio--, others[5].max_message_rate--, others[6].handshake_ms--, others[7].ping_after_ms--;
+    others[8].gone_after_ms--, others[9].idle_ms--, others[10].close_wait_ms--, others[11].compress_threshold--;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_int_equal(swale__commons_group(commons, &others[i], &b), 0);
+        assert_ptr_not_equal(a, b);
+        assert_int_equal(swale__commons_group(commons, &others[i], &c), 0);
+        assert_ptr_equal(b, c);
+    }
     swale__commons_release(commons);
     test_loop_done(&loop);
 }

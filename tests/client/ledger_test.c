@@ -146,13 +146,30 @@ static void test_out_of_memory(void **state)
     done(&model);
 }
 
+/* Changes amid what is remembered push the oldest out, too. */
+static void test_bounded_amid(void **state)
+{
+    (void)state;
+    static struct model model;
+    begin(&model);
+    while (model.last < NUMBERS)
+        add(&model);
+    for (uint64_t number = 2; number < NUMBERS; number += 2) {
+        set(&model, number, number, SWALE_FATE_WRITTEN);
+        assert_true(model.ledger.count <= SWALE_FATES_MAX);
+    }
+    check(&model);
+    assert_int_equal(model.ledger.count, SWALE_FATES_MAX);
+    assert_int_equal(swale__ledger_get(&model.ledger, 1), SWALE_FATE_FORGOTTEN);
+    assert_int_equal(swale__ledger_get(&model.ledger, NUMBERS - 2), SWALE_FATE_WRITTEN);
+    done(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_a_model),
-        cmocka_unit_test(test_alike),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_against_a_model), cmocka_unit_test(test_alike),         cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_bounded_amid),    cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests_name("client.ledger", tests, NULL, NULL);
 }
