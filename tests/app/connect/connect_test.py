@@ -567,7 +567,8 @@ class Request(Case):
     def test_unix(self):
         with tempfile.TemporaryDirectory() as directory:
             path = directory + "/socket"
-            with Program("--listen", "unix:" + path):
+            with Program("--listen", "unix:" + path) as server:
+                until(lambda: path in server.text(), PATIENCE, "the socket in the file system")
                 done = run("--max-messages", "1", f"ws+unix:{path}:/echo", input=b"hi")
                 self.assertEqual((done.returncode, done.stdout), (0, b"hi\n"))
 
