@@ -56,6 +56,8 @@ class System:
     client_can: set = field(default_factory=lambda: ALL)
     client_tells: str = "closed 4000"  # how it has closed
     server: str = None  # a kind of peers.py, or none
+    server_path: str = "/echo"
+    server_binary: bool = True  # and fragments, and the code of a close
     notes: str = ""
 
     @property
@@ -93,4 +95,10 @@ SYSTEMS = {
         client_tells="closed", server="libwebsockets",
         notes="its deflate is left out: it aborts by an assertion when it compresses two empty messages"),
     "beast": System("Boost.Beast", deb("libboost1.74-dev"), compiled("beast", "client"), server="beast"),
+    "sockjs": System(
+        "SockJS: sockjs-client's WebSocket, sockjs's raw endpoint (Node.js)", npm("sockjs"), script("node", "sockjs.mjs"),
+        NO_DEFLATE, server="sockjs", server_path="/echo/websocket", server_binary=False,
+        notes="texts only; offers no deflate"),
+    "chromium": System("Chromium", deb("chromium"), [*script("node", "browser.mjs"), "chromium"]),
+    "firefox": System("Firefox", deb("firefox-esr"), [*script("node", "browser.mjs"), "firefox"]),
 }
