@@ -51,6 +51,7 @@ KINDS = {
     "ws": (["node", "ws.mjs"], {*DEFLATE, "subprotocol", "fragments"}),
     "faye-websocket": (["node", "faye.mjs"], {*DEFLATE, "subprotocol"}),
     "aiohttp": (["/usr/bin/python3", "aiohttp_server.py"], {*DEFLATE, "subprotocol"}),
+    "socket.io": (["node", "socket_io.mjs"], {*DEFLATE}),
     "sockjs": (["node", "sockjs.mjs"], set()),
     "libwebsockets": (compiled("lws", "server"), {"subprotocol"}),
     "beast": (compiled("beast", "server"), {*DEFLATE, "subprotocol"}),

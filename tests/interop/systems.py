@@ -57,7 +57,7 @@ class System:
     client_tells: str = "closed 4000"  # how it has closed
     server: str = None  # a kind of peers.py, or none
     server_path: str = "/echo"
-    server_binary: bool = True  # and fragments, and the code of a close
+    server_steps: tuple = ()  # where it is no plain echo
     notes: str = ""
 
     @property
@@ -97,8 +97,16 @@ SYSTEMS = {
     "beast": System("Boost.Beast", deb("libboost1.74-dev"), compiled("beast", "client"), server="beast"),
     "sockjs": System(
         "SockJS: sockjs-client's WebSocket, sockjs's raw endpoint (Node.js)", npm("sockjs"), script("node", "sockjs.mjs"),
-        NO_DEFLATE, server="sockjs", server_path="/echo/websocket", server_binary=False,
+        NO_DEFLATE, server="sockjs", server_path="/echo/websocket",
+        server_steps=(*(f"text:{size}" for size in (0, 1, 125, 126, 65535, 65536, 1 << 20)), "ping", "close:4000:bye", "end"),
         notes="texts only; offers no deflate"),
     "chromium": System("Chromium", deb("chromium"), [*script("node", "browser.mjs"), "chromium"]),
     "firefox": System("Firefox", deb("firefox-esr"), [*script("node", "browser.mjs"), "firefox"]),
+    "socket.io": System(
+        "Socket.IO (Node.js), its WebSocket transport", npm("socket.io"), server="socket.io",
+        server_path="/socket.io/?EIO=4&transport=websocket",
+        server_steps=('hear:0{"sid":', "send:40", 'hear:40{"sid":', *(
+            step for data in ("hello", "again and again, " * 5000)
+            for step in (f'send:42["echo","{data}"]', f'hear:42["echo","{data}"]')), "ping", "close:1000:", "end"),
+        notes="packets of Engine.IO 4, spoken by hand"),
 }
