@@ -303,7 +303,8 @@ static int make_context(SSL_CTX **made, struct swale__tls_generation *generation
     if (!context)
         return out_of_memory(message);
     *made = context;
-    SSL_CTX_set_app_data(context, generation);
+    if (SSL_CTX_set_app_data(context, generation) != 1)
+        return out_of_memory(message);
     if (!set_common_rules(context) || !set_session_rules(context, generation) || !set_side_rules(context, generation))
         return swale__tls_fault(message, SWALE_ERR_TLS, "OpenSSL", NULL);
     int error = files ? use_certificate(context, files->certificate_file, message) : 0;
