@@ -38,7 +38,8 @@ def push(crowd, data, places):
 @FAULTS.fault("slow-readers")
 def slow_readers():
     """Each has as much sent back as it likes, and reads nothing: no more than the limits allow is kept for each, which
-    is high water (64 KiB), a message that was being answered, and what had been read already (64 KiB)."""
+    is high water (64 KiB), a message that was being answered, and what had been read already
+    (256 KiB)."""
     with Program() as program, undisturbed(program):
         crowd = Crowd(program.port)
         before = program.memory()
@@ -54,7 +55,7 @@ def slow_readers():
         until(lambda: push(crowd, frame(BINARY, bytes(16 * KIB)) * 16, places) == 0, slack(20), "nothing more is taken")
         queued = gauge(program, "swale_queued_bytes")
         grown = program.memory() - empty
-        bound = READERS * (64 + 16 + 64)
+        bound = READERS * (64 + 16 + 256)
         assert queued <= READERS * (64 + 16) * KIB + 64 * KIB, f"{queued / READERS:.0f} bytes queued for each"
         assert grown <= slack(bound + 8 * KIB), f"{grown} KiB for {READERS} slow readers"
         crowd.leave()
