@@ -14,6 +14,7 @@
  *     fragments          a message comes in fragments
  *     ping, pinged       we ping and are answered; the server pings and is
  *     close:CODE:TEXT    we close                     closed:CODE:TEXT   the server closes
+ *     lost:NAME          the connection ends, for the reason of that name
  *     killed             says "kill" to whoever reads the output, who then kills the server; the connection drops
  *     fail:NAME          a try fails, for the reason of that name
  *     end                the client does not come back
@@ -46,6 +47,7 @@ struct test {
     bool squeezed, beginning;
     /* The close frame that is awaited. */
     int code, reason;
+    bool lost; /* but only the reason's name counts, which is the text */
     const char *text;
 };
 
@@ -240,6 +242,13 @@ static void step_closed(struct test *test, const char *argument)
     send_now(test, SWALE_TEXT, command, (size_t)size);
 }
 
+static void step_lost(struct test *test, const char *argument)
+{
+    test->text = argument;
+    test->lost = true;
+    test->awaited = CLOSE;
+}
+
 static void step_killed(struct test *test, const char *argument)
 {
     (void)argument;
@@ -273,7 +282,7 @@ static const struct {
     { "ping", step_ping },         { "pinged", step_pinged },
     { "close", step_close },       { "closed", step_closed },
     { "killed", step_killed },     { "fail", step_fail },
-    { "end", step_end },
+    { "end", step_end },           { "lost", step_lost },
 };
 
 static void begin_step(struct test *test, const char *step)
@@ -378,6 +387,9 @@ static void on_close(struct swale_client *client, const struct swale_client_clos
     /* A peer need not repeat our text (RFC 6455 section 5.5.1). */
     if (test->reason == SWALE_ERR_PEER_CLOSED)
         right = right && swale_span_equal(close->text, swale_text(test->text));
+    if (test->lost)
+        right = strcmp(swale_error_name(close->reason), test->text) == 0;
+    test->lost = false;
     if (!right)
         fail(test, "closed with %d \"%.*s\", %s, %s", close->code, (int)close->text.size, close->text.data,
              close->clean ? "clean" : "not clean", swale_error_name(close->reason));
