@@ -2,8 +2,9 @@
 
 import os
 import subprocess
+import time
 
-from program import slack, until
+from program import slack
 
 
 class Herd:
@@ -27,7 +28,10 @@ class Herd:
         return self._read(self.process.stdout.readline())
 
     def until_whole(self, seconds):
-        until(lambda: self.figures()["open"] == self.count, slack(seconds), f"all {self.count} clients open")
+        end = time.monotonic() + slack(seconds)
+        while (figures := self.figures())["open"] < self.count:
+            assert time.monotonic() < end, f"not all of {self.count} clients are open after {seconds} s: {figures}"
+            time.sleep(0.02)
 
     def __enter__(self):
         return self

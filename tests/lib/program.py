@@ -17,7 +17,7 @@ import urllib.request
 
 SANITIZED = os.environ.get("SWALE_SANITIZED") == "1"
 REPORT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:")
-ADDRESS = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)")
+ADDRESS = re.compile(r"://(?:127\.0\.0\.1|localhost):(\d+)")  # where it listens; not where it could not
 # A small quarantine, so that freed memory does not count as growth.
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "quarantine_size_mb=4:detect_stack_use_after_return=0",
