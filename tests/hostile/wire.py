@@ -92,6 +92,9 @@ class Wire:
     def __exit__(self, *_):
         self.socket.close()
 
+    def fileno(self):
+        return self.socket.fileno()
+
     def send(self, *pieces):
         try:
             self.socket.sendall(b"".join(pieces))
