@@ -22,7 +22,8 @@ def main():
     for name, command in PEERS.items():
         print(f"\n{name}")
         role = ClientRole(list(map(str, command)), patience=5)
-        as_known, table = judge(role, list(chosen(CLIENT, LIMIT)), LIMIT, jobs=12, known=HERE / "known" / f"{name}_client.txt")
+        as_known, table = judge(role, list(chosen(CLIENT, LIMIT)), LIMIT, jobs=12, known=HERE / "known" / f"{name}_client.txt",
+                                races=True)
         good = checked(CLIENT, name, table, load(), "--write" in sys.argv) and as_known and good
     return good
 

@@ -26,7 +26,8 @@ def judged(name, command):
         assert said[:1] == ["listening"], f"{name} did not start: {said}"
         role = ServerRole(f"ws://127.0.0.1:{said[1]}/echo", patience=8)
         # What is known to be silent costs the patience: many at a time.
-        return judge(role, list(chosen(SERVER, LIMIT)), LIMIT, jobs=48, known=HERE / "known" / f"{name}.txt")
+        return judge(role, list(chosen(SERVER, LIMIT)), LIMIT, jobs=48, known=HERE / "known" / f"{name}.txt",
+                     races=True)
     finally:
         process.kill()
         process.wait()
