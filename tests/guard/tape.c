@@ -1,0 +1,80 @@
+#include "tape.h"
+
+#include "work.h"
+
+#include <string.h>
+
+/* ---- The loop --------------------------------------------------------------------------------------- */
+
+static uint64_t read_clock(void *context)
+{
+    (void)context;
+    return 1000000;
+}
+
+struct swale_loop *tape_loop(void)
+{
+    static struct swale_loop *loop;
+    struct swale_loop_options options = { .backend = SWALE_BACKEND_EPOLL, .clock = read_clock };
+    if (!loop)
+        REQUIRE(swale_loop_new(&loop, &options) == 0);
+    return loop;
+}
+
+/* ---- The stream ------------------------------------------------------------------------------------- */
+
+static void do_nothing(struct swale__stream *stream)
+{
+    (void)stream;
+}
+
+static ptrdiff_t take_all(struct swale__stream *stream, const struct iovec *parts, int count)
+{
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    ((struct tape *)stream)->written += size;
+    return (ptrdiff_t)size;
+}
+
+static void close_tape(struct swale__stream *stream, bool abort)
+{
+    (void)stream, (void)abort;
+}
+
+static void describe(struct swale__stream *stream, struct swale_peer *peer)
+{
+    (void)stream;
+    *peer = (struct swale_peer){ .address = swale_text("tape") };
+}
+
+static const struct swale__stream_ops ops = {
+    .resume = do_nothing,
+    .pause = do_nothing,
+    .write = take_all,
+    .shutdown = do_nothing,
+    .close = close_tape,
+    .describe = describe,
+};
+
+static void play(struct swale__work *work)
+{
+    static char room[SWALE__HEADROOM + TAPE_MAX];
+    struct tape *tape = SWALE__LIST_OWNER(work, struct tape, work);
+    memcpy(room + SWALE__HEADROOM, tape->data, tape->size);
+    tape->stream.user->on_data(tape->stream.context, room + SWALE__HEADROOM, tape->size);
+}
+
+void tape_init(struct tape *tape)
+{
+    *tape = (struct tape){ .stream = { .ops = &ops, .loop = tape_loop() }, .work = { .run = play } };
+}
+
+void tape_play(struct tape *tape, const char *data, size_t size)
+{
+    REQUIRE(size <= TAPE_MAX);
+    tape->data = data;
+    tape->size = size;
+    swale__loop_at_next(tape->stream.loop, &tape->work);
+    REQUIRE(swale_loop_step(tape->stream.loop, 0) >= 0);
+}
