@@ -3,7 +3,8 @@
  *
  *     ws://127.0.0.1:4711/17 offer=permessage-deflate;client_max_window_bits=10 subprotocols=chat,superchat
  *
- * Its limit of message size is 64 MiB: judge.py --limit 64m. */
+ * Its limit of message size is 64 MiB: judge.py --limit 64m. Its argument, if there is one, is a file with the
+ * certificate that it trusts. */
 #include <swale/swale.h>
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ static size_t split(char *list, const char *names[SUBPROTOCOLS_MAX])
 }
 
 /* One connection from its beginning to its end. How it ended. */
-static int visit_url(struct swale_loop *loop, char *line)
+static int visit_url(struct swale_loop *loop, struct swale_tls *tls, char *line)
 {
     static const struct swale_client_handler handler = { .on_message = echo, .on_end = note_end };
     const char *subprotocols[SUBPROTOCOLS_MAX];
@@ -75,6 +76,7 @@ static int visit_url(struct swale_loop *loop, char *line)
         .handler = &handler,
         .user = &visit,
         .limits = &limits,
+        .tls = tls,
         .proxy = "",
         .reconnect = { .off = true },
         .subprotocols = subprotocols,
@@ -94,16 +96,20 @@ static int visit_url(struct swale_loop *loop, char *line)
     return error ? error : visit.reason;
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     struct swale_loop *loop;
+    struct swale_tls *tls = NULL;
     if (swale_loop_new(&loop, NULL))
+        return EXIT_FAILURE;
+    if (count > 1 && swale_tls_client(&tls, &(struct swale_tls_options){ .ca_file = arguments[1] }, NULL))
         return EXIT_FAILURE;
     char line[LINE_SIZE];
     while (fgets(line, sizeof line, stdin)) {
-        printf("%s\n", swale_error_name(visit_url(loop, line)));
+        printf("%s\n", swale_error_name(visit_url(loop, tls, line)));
         fflush(stdout);
     }
     swale_loop_free(loop);
+    swale_tls_unref(tls);
     return EXIT_SUCCESS;
 }

@@ -19,6 +19,7 @@ from heads import Head, answers_offer, bits_of
 from link import Deflate, Link
 from outcomes import Transcript
 from play import finish
+from tls import relayed, towards_client
 from wire import extensions, text
 
 OFFER = "permessage-deflate; client_max_window_bits"
@@ -126,11 +127,13 @@ class ClientRole:
     name = "client"
     ends_tcp = True  # the server does (RFC 6455 section 7.1.1)
 
-    def __init__(self, command, patience, make=None):
-        """`make` returns a client that is no command: with visit() and end(), as above."""
+    def __init__(self, command, patience, make=None, tls=None):
+        """`make` returns a client that is no command: with visit() and end(), as above. `tls`: the files of a certificate for
+        127.0.0.1 and localhost, which the client trusts, and of its key."""
         kind = SingleCommand if any("{url}" in word for word in command) else LineCommand
         self.make = make or (lambda: kind(command))
         self.patience = patience
+        self.scheme, self.wrap = ("wss", towards_client(*tls)) if tls else ("ws", None)
         self.places, self.free = [], []
         self.keys = set()  # of all requests
         self.mask = None  # the first of the last connection
@@ -156,12 +159,16 @@ class ClientRole:
         host = f"{case.host}:{place.port}"
         words = [f"offer={wish(case).replace(' ', '')}"] if wish(case) else []
         words += [f"subprotocols={','.join(case.subprotocols)}"] if case.subprotocols else []
-        connected, reason = await place.connected(f"ws://{host}{target}", words, self.patience)
+        connected, reason = await place.connected(f"{self.scheme}://{host}{target}", words, self.patience)
         if not connected:
             seen = Transcript()
             seen.violations.append(reason)
             return seen
+        relay = None
+        if self.wrap:
+            connected, relay = relayed(connected, self.wrap)
         link = Link(connected, False, self.patience)
+        link.relay = relay
         try:
             if asked := await self._request(link, host.lower(), target if target[:1] == "/" else f"/{target}"):
                 await self._answer(link, case, script, asked)

@@ -31,6 +31,7 @@ def options():
     parser.add_argument("--case", action="append", metavar="GLOB", help="only these: 5.2/*, */ping-*")
     parser.add_argument("--limit", type=size, help="the size of the largest message that the peer takes")
     parser.add_argument("--known", metavar="FILE", help="the deviations that are known; any other result is a failure")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="files: the client shall come by TLS")
     parser.add_argument("--jobs", type=int, default=16, help="cases at a time (%(default)s)")
     parser.add_argument("--patience", type=float, default=5, help="seconds of silence until a case gives up (%(default)s)")
     parser.add_argument("--list", action="store_true", help="names the cases instead of playing them")
@@ -51,7 +52,7 @@ def role_of(given):
     if given.role == "client":
         from client_role import ClientRole
 
-        return ClientRole(given.peer, given.patience)
+        return ClientRole(given.peer, given.patience, tls=given.tls)
     return ServerRole(given.peer[0], given.patience)
 
 

@@ -8,7 +8,7 @@ from heads import Head, bits_of, faults_of_answer, request
 from link import Deflate, Link
 from play import finish
 from script import Raw
-from tls import Relay
+from tls import relayed, towards_server
 from wire import extensions, text
 
 
@@ -31,10 +31,7 @@ class ServerRole:
         connected = await asyncio.wait_for(self._connect(), self.patience)
         relay = None
         if self.secure:
-            near, far = socket.socketpair()
-            far.setblocking(False)
-            relay = asyncio.ensure_future(Relay(far, connected, self.host).run())
-            connected = near
+            connected, relay = relayed(connected, towards_server(self.host))
         link = Link(connected, True, self.patience)
         link.relay = relay
         link.fill_in = {b"{target}": self.target.encode(), b"{host}": self.authority.encode()}

@@ -9,15 +9,35 @@ import ssl
 CHUNK = 1 << 16
 
 
+def towards_server(name):
+    """A way into TLS as the client of a server with that name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # the certificate is not what is judged here
+    context.verify_mode = ssl.CERT_NONE
+    return lambda come, go: context.wrap_bio(come, go, server_hostname=name)
+
+
+def towards_client(certificate, key):
+    """A way into TLS as a server with these files."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return lambda come, go: context.wrap_bio(come, go, server_side=True)
+
+
+def relayed(connected, wrap):
+    """Instead of the socket, on which TLS is spoken, a plain one; and the task between them."""
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    connected.setblocking(False)
+    return near, asyncio.ensure_future(Relay(far, connected, wrap).run())
+
+
 class Relay:
-    def __init__(self, near, far, name):
+    def __init__(self, near, far, wrap):
         self.near, self.far = near, far
         self.loop = asyncio.get_running_loop()
         self.come, self.go = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # the certificate is not what is judged here
-        context.verify_mode = ssl.CERT_NONE
-        self.tls = context.wrap_bio(self.come, self.go, server_hostname=name)
+        self.tls = wrap(self.come, self.go)
 
     async def run(self):
         try:
