@@ -5,72 +5,16 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from peers import Peer, take_steps  # noqa: E402
-from program import SANITIZER_OPTIONS, Certificate, slack, until  # noqa: E402
+from program import SANITIZER_OPTIONS, Certificate, slack  # noqa: E402
+from proxies import Proxy, free_port, haproxy, nginx, read, write  # noqa: E402
 
 STEPS = ("open", "say:hello", "text:65537", "binary:1048576", "burst:200", "parts:70000", "fragments", "ping", "pinged")
 CLOSING = ("close:4000:bye", "end")
-
-
-def free_port():
-    """A port that the kernel has chosen, and that nobody has now. The proxies cannot say which one they were given."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def answers(port):
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Proxy:
-    """A proxy, which `command` makes of its port and its directory. It can be killed and started again."""
-
-    def __init__(self, command):
-        self.directory = tempfile.TemporaryDirectory(prefix="swale-test-")
-        os.chmod(self.directory.name, 0o755)  # some give up their rights
-        self.port = free_port()
-        self.command = command(self.port, self.directory.name)
-        self.start()
-
-    def start(self):
-        self.log = open(os.path.join(self.directory.name, "log"), "a+")
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        start_new_session=True)
-        until(lambda: answers(self.port) or self.process.poll() is not None, slack(20), "the proxy's port")
-        assert self.process.poll() is None, self.text()
-
-    def text(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def kill(self):
-        """With the processes that it has made, which are the only others of its session."""
-        os.killpg(self.process.pid, 9)
-        self.process.wait()
-        self.log.close()
-
-    def end(self):
-        self.kill()
-        self.directory.cleanup()
-
-
-def write(directory, name, text):
-    path = os.path.join(directory, name)
-    with open(path, "w") as file:
-        file.write(text)
-    os.chmod(path, 0o644)
-    return path
-
-
-def read(path):
-    with open(path) as file:
-        return file.read()
 
 
 # ---- Forward proxies
@@ -222,7 +166,7 @@ class TinyproxyBehindTls(Tinyproxy):
     def setUpClass(cls):
         super().setUpClass()
         plain = cls.proxy.port
-        cls.proxy = cls.lasting(Proxy(lambda *place: haproxy(*place, cls.certificate, "tcp", plain)))
+        cls.proxy = cls.lasting(Proxy(lambda *place: haproxy(*place, plain, cls.certificate, mode="tcp")))
 
     def steps(self, url, *steps, options=(), **others):
         super().steps(url, *steps, options=["--ca", self.certificate.certificate, *options], **others)
@@ -250,46 +194,6 @@ class Dante(Forward, unittest.TestCase):
 
 # ---- Reverse proxies
 
-def nginx(port, directory, certificate, server):
-    temporary = "".join(f"{kind}_temp_path {directory}/{kind};\n"
-                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    return ["/usr/sbin/nginx", "-e", "stderr", "-p", directory, "-c", write(directory, "nginx.conf", f"""
-        daemon off; master_process off; pid {directory}/pid; error_log stderr;
-        events {{ }}
-        http {{
-            access_log off;
-            {temporary}
-            server {{
-                listen 127.0.0.1:{port} ssl;
-                ssl_certificate {certificate.certificate};
-                ssl_certificate_key {certificate.key};
-                location / {{
-                    proxy_pass http://127.0.0.1:{server};
-                    proxy_http_version 1.1;
-                    proxy_set_header Upgrade $http_upgrade;
-                    proxy_set_header Connection $http_connection;
-                }}
-            }}
-        }}
-        """)]
-
-
-def haproxy(port, directory, certificate, mode, server):
-    chain = write(directory, "chain.pem", read(certificate.certificate) + read(certificate.key))
-    return ["/usr/sbin/haproxy", "-db", "-f", write(directory, "haproxy.cfg", f"""
-        defaults
-            mode {mode}
-            timeout connect 5s
-            timeout client 60s
-            timeout server 60s
-        frontend front
-            bind 127.0.0.1:{port} ssl crt {chain}
-            default_backend back
-        backend back
-            server one 127.0.0.1:{server}
-        """.replace("\n        ", "\n"))]
-
-
 class Reverse:
     client = None
 
@@ -298,7 +202,7 @@ class Reverse:
         cls.certificate = Certificate()
         cls.peer = Peer("ws")
         cls.addClassCleanup(cls.peer.end)
-        cls.proxy = Proxy(lambda *place: cls.command(*place, cls.certificate, cls.peer.port))
+        cls.proxy = Proxy(lambda *place: cls.command(*place, cls.peer.port, cls.certificate))
         cls.addClassCleanup(cls.proxy.end)
 
     def steps(self, *steps, options=(), **others):
@@ -329,9 +233,7 @@ class Nginx(Reverse, unittest.TestCase):
 
 
 class Haproxy(Reverse, unittest.TestCase):
-    @staticmethod
-    def command(port, directory, certificate, server):
-        return haproxy(port, directory, certificate, "http", server)
+    command = staticmethod(haproxy)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from peers import Peer, take_steps  # noqa: E402
 from program import Certificate, Program, slack, until  # noqa: E402
+from proxies import Proxy  # noqa: E402
 from systems import SYSTEMS  # noqa: E402
 
 SIZES = (0, 1, 125, 126, 65535, 65536, 1 << 20)
@@ -33,13 +34,21 @@ class Matrix(unittest.TestCase):
     def setUpClass(cls):
         cls.certificate = Certificate()
 
+    def before(self, port, tls):
+        """The port to which the client shall go: a proxy's, if the system is one, before the server's."""
+        if not system.proxy:
+            return port
+        proxy = Proxy(lambda *place: system.proxy(*place, port, tls, tls and tls.certificate))
+        self.addCleanup(proxy.end)
+        return proxy.port
+
     def as_client(self, tls):
         trusted = [tls.certificate] if tls else []
         deflate = ["--deflate=context", "--compress-threshold", "16"]
         for offer, options in (("plain", []), ("deflate", deflate)):
             agreed = offer if "deflate" in system.client_can else "plain"
             with Program(*options, tls=tls) as program:
-                url = f"{'wss' if tls else 'ws'}://localhost:{program.port}/echo"
+                url = f"{'wss' if tls else 'ws'}://localhost:{self.before(program.port, tls)}/echo"
                 self.assertEqual(run(system.client, url, offer, *trusted), [f"agreed {agreed}", system.client_tells])
                 until(lambda: program.counted("peer-closed") == 1, slack(10), "the closing handshake")
         passed["client"]["TLS" if tls else "plain"] = True
@@ -48,11 +57,12 @@ class Matrix(unittest.TestCase):
     def as_server(self, tls):
         peer = Peer(system.server, tls)
         self.addCleanup(peer.end)
+        url = f"{peer.scheme}://127.0.0.1:{self.before(peer.port, tls)}{system.server_path}"
         deflate = "yes" if "deflate" in system.server_can else "no"
         trust = ["--ca", tls.certificate] if tls else []
         for agreed, options in (("no", []), (deflate, ["--deflate", "--context"])):
             def steps(*those):
-                take_steps(client, peer.url(system.server_path), *those, options=[*trust, *options])
+                take_steps(client, url, *those, options=[*trust, *options])
 
             if system.server_steps:
                 steps("open", f"deflate:{agreed}", *system.server_steps)

@@ -10,6 +10,9 @@ or "agreed plain" as it came out, has texts and binary messages of 0 bytes to 1 
 fragments and pings where its interface can; closes with 4000 "bye", and says "closed CODE" with the code of our answer.
 
 A server is one of peers.py.
+
+A proxy (proxies.py) stands between: a client that we did not write comes through it to our server, and ours to a server
+that we did not write; over TLS on both sides of it, or on neither.
 """
 
 import json
@@ -19,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from peers import HERE, JETTY, KINDS, TOMCAT, compiled, java_class
+from proxies import haproxy, nginx
 
 CLIENTS = os.path.join(HERE, "clients")
 NODE_MODULES = os.path.join(HERE, "..", "node_modules")
@@ -58,6 +62,7 @@ class System:
     server: str = None  # a kind of peers.py, or none
     server_path: str = "/echo"
     server_steps: tuple = ()  # where it is no plain echo
+    proxy: Callable = None  # of proxies.py, before the server
     notes: str = ""
 
     @property
@@ -101,6 +106,10 @@ SYSTEMS = {
         server_steps=(*(f"text:{size}" for size in (0, 1, 125, 126, 65535, 65536, 1 << 20)), "ping", "close:4000:bye", "end"),
         notes="texts only; offers no deflate"),
     "chromium": System("Chromium", deb("chromium"), [*script("node", "browser.mjs"), "chromium"]),
+    "nginx": System(
+        "nginx, between", deb("nginx-light"), script("node", "ws.mjs"), server="websockets", proxy=nginx),
+    "haproxy": System(
+        "haproxy, between", deb("haproxy"), script("node", "ws.mjs"), server="websockets", proxy=haproxy),
     "firefox": System("Firefox", deb("firefox-esr"), [*script("node", "browser.mjs"), "firefox"]),
     "socket.io": System(
         "Socket.IO (Node.js), its WebSocket transport", npm("socket.io"), server="socket.io",
