@@ -152,6 +152,38 @@ static void a_paused_stream_hears_nothing_and_loses_nothing(void **state)
     close_both();
 }
 
+/* Several full buffers of one stream may be handed out in a turn, but not for as long as it can go on. */
+static void a_fast_stream_leaves_a_turn_to_others(void **state)
+{
+    (void)state;
+    open_both(AF_INET);
+    swale__stream_pause(b.stream);
+    recorder_send(&a, bytes, sizeof bytes);
+    run_until_quiet();
+    swale__stream_resume(b.stream);
+    while (b.size == 0)
+        swale_loop_step(loop, 100);
+    assert_in_range(b.size, 1, 2 << 20);
+    RUN_UNTIL(b.size == sizeof bytes);
+    close_both();
+}
+
+static void closing_behind_a_full_buffer(void **state)
+{
+    (void)state;
+    open_both(AF_INET);
+    swale__stream_pause(b.stream);
+    recorder_send(&a, bytes, sizeof bytes);
+    run_until_quiet();
+    b.close = &(struct recorder *){ &b };
+    b.close_count = 1;
+    swale__stream_resume(b.stream);
+    RUN_UNTIL(!b.stream);
+    run_until_quiet();
+    assert_int_equal(b.runs, 1);
+    close_both();
+}
+
 static void a_full_stream_asks_for_more_once(void **state)
 {
     (void)state;
@@ -492,6 +524,8 @@ int main(void)
         cmocka_unit_test(much_arrives_whole_over_ipv6),
         cmocka_unit_test(much_arrives_whole_over_unix),
         cmocka_unit_test(a_paused_stream_hears_nothing_and_loses_nothing),
+        cmocka_unit_test(a_fast_stream_leaves_a_turn_to_others),
+        cmocka_unit_test(closing_behind_a_full_buffer),
         cmocka_unit_test(a_full_stream_asks_for_more_once),
         cmocka_unit_test(the_end_comes_once_behind_the_data),
         cmocka_unit_test(an_end_waits_for_a_paused_stream),
