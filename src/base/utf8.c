@@ -1,9 +1,9 @@
-/* utf8.c - the UTF-8 checker: a finite automaton for every byte, with short cuts for runs.
+/* utf8.c - the UTF-8 checker: a finite automaton, which carries the state, and vectors, where the machine has them.
  *
- *     feed:  rest of a character | ASCII, 32 bytes at a time | SIMD blocks | what is left
- *            automaton             words                       kernel        automaton and words
+ *     feed:  rest of a character | as many as there are | a character that goes on behind the end
+ *            automaton             kernel                 automaton
  *
- * Only the automaton carries state; the short cuts begin and end between characters.
+ * Without a kernel the automaton does all of it, but for runs of ASCII.
  *
  * A state is what may come next, and its number is a shift: each byte has one 64-bit row which holds, at the shift
  * of every state, the state that follows. A step is then one load that does not depend on the step before, and
@@ -101,7 +101,7 @@ static size_t ascii_run(const char *data, size_t size)
 /* ---- Runs ------------------------------------------------------------------------------------------- */
 
 /* The automaton, a stride at a time; after a stride that ended between characters, a look for more ASCII. */
-static uint32_t check_run(const char *data, size_t size)
+uint32_t swale__utf8_plain(const char *data, size_t size)
 {
     enum { STRIDE = 24 };
     uint32_t state = START;
@@ -117,18 +117,29 @@ static uint32_t check_run(const char *data, size_t size)
     return state;
 }
 
+/* ---- Kernels ---------------------------------------------------------------------------------------- */
+
+/* What the machine is able to do is found out by the compiler's run-time library before the program begins, and only
+ * read here. 4 bytes or more; false where there is nothing but the automaton. */
 #if defined(__x86_64__)
 static bool check_blocks(const char *data, size_t size, bool *valid)
 {
-    if (!__builtin_cpu_supports("avx2"))
+    enum { ONE_SSE = 16 };
+    /* Processors of the time before VBMI become slower as a whole where they use these. */
+    if (size > ONE_SSE && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw"))
+        *valid = swale__utf8_avx512(data, size);
+    else if (size >= SWALE__UTF8_AVX2_MIN && __builtin_cpu_supports("avx2"))
+        *valid = swale__utf8_avx2(data, size);
+    else if (__builtin_cpu_supports("ssse3"))
+        *valid = swale__utf8_ssse3(data, size);
+    else
         return false;
-    *valid = swale__utf8_blocks_avx2(data, size);
     return true;
 }
-#elif defined(__aarch64__)
+#elif defined(SWALE__UTF8_NEON)
 static bool check_blocks(const char *data, size_t size, bool *valid)
 {
-    *valid = swale__utf8_blocks_neon(data, size);
+    *valid = swale__utf8_neon(data, size);
     return true;
 }
 #else
@@ -139,10 +150,12 @@ static bool check_blocks(const char *data, size_t size, bool *valid)
 }
 #endif
 
-/* How many bytes at the end belong to a character that goes on behind it. */
+/* How many bytes at the end of a text that is valid so far belong to a character that goes on behind it. */
 static size_t unfinished(const char *data, size_t size)
 {
     const unsigned char *end = (const unsigned char *)data + size;
+    if (end[-1] < 0x80)
+        return 0;
     if (end[-1] >= 0xc0)
         return 1;
     if (end[-2] >= 0xe0)
@@ -150,28 +163,29 @@ static size_t unfinished(const char *data, size_t size)
     return end[-3] >= 0xf0 ? 3 : 0;
 }
 
+/* The state behind a text that begins at a boundary. */
+static uint32_t check_text(const char *data, size_t size)
+{
+    enum { WORTH_BLOCKS = 4 };
+    bool valid;
+    if (size < WORTH_BLOCKS)
+        return walk(START, data, size);
+    if (!check_blocks(data, size, &valid))
+        return swale__utf8_plain(data, size);
+    if (!valid)
+        return INVALID;
+    size_t open = unfinished(data, size);
+    return walk(START, data + size - open, open);
+}
+
 bool swale__utf8_feed(uint32_t *state, const char *data, size_t size)
 {
-    enum { WORTH_SIMD = 2 * SWALE__UTF8_BLOCK };
-    size_t i = 0;
-    if (size == 0)
-        return *state != INVALID;
-    while (i < size && *state != START) {
-        *state = walk(*state, data + i++, 1);
+    for (; size > 0 && *state != START; data++, size--) {
+        *state = walk(*state, data, 1);
         if (*state == INVALID)
             return false;
     }
-    i += ascii_run(data + i, size - i);
-    size_t run = (size - i) / SWALE__UTF8_BLOCK * SWALE__UTF8_BLOCK;
-    bool valid;
-    if (run >= WORTH_SIMD && check_blocks(data + i, run, &valid)) {
-        if (!valid) {
-            *state = INVALID;
-            return false;
-        }
-        i += run - unfinished(data + i, run);
-    }
-    if (i < size)
-        *state = check_run(data + i, size - i);
+    if (size > 0)
+        *state = check_text(data, size);
     return *state != INVALID;
 }

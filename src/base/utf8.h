@@ -16,10 +16,22 @@ bool swale__utf8_feed(uint32_t *state, const char *data, size_t size);
  * it. Byte by byte: for finding the place of a fault. */
 size_t swale__utf8_prefix(uint32_t state, const char *data, size_t size);
 
-/* One kernel per instruction set, in utf8_avx2.c and utf8_neon.c. Each checks blocks of SWALE__UTF8_BLOCK bytes that
- * begin at a boundary; `size` is a multiple of that. A character that goes on behind the end is not judged. */
-enum { SWALE__UTF8_BLOCK = 32 };
-bool swale__utf8_blocks_avx2(const char *data, size_t size);
-bool swale__utf8_blocks_neon(const char *data, size_t size);
+/* ---- Kernels ---------------------------------------------------------------------------------------- */
+
+/* The automaton alone, for machines without any: the state behind a text that begins at a boundary. */
+uint32_t swale__utf8_plain(const char *data, size_t size);
+
+/* One for each instruction set, in a file of its own. Each checks data[0..size), which begins at a boundary and is no
+ * shorter than this. A character that goes on behind the end is not judged, nor a lead byte there. */
+#if defined(__x86_64__)
+enum { SWALE__UTF8_SSSE3_MIN = 4, SWALE__UTF8_AVX2_MIN = 32, SWALE__UTF8_AVX512_MIN = 1 };
+bool swale__utf8_ssse3(const char *data, size_t size);
+bool swale__utf8_avx2(const char *data, size_t size);
+bool swale__utf8_avx512(const char *data, size_t size); /* AVX512F, AVX512BW */
+#elif defined(__AARCH64EL__)
+#define SWALE__UTF8_NEON 1
+enum { SWALE__UTF8_NEON_MIN = 4 };
+bool swale__utf8_neon(const char *data, size_t size);
+#endif
 
 #endif

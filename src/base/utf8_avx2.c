@@ -1,61 +1,77 @@
-/* utf8_avx2.c - UTF-8 in blocks of 32 bytes; see utf8_tables.h for the method. */
+/* utf8_avx2.c - UTF-8 in vectors of 32 bytes. */
 #include "base/utf8.h"
 
 #if defined(__x86_64__)
-#include "base/utf8_tables.h"
-
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2"))) static inline
+#define TARGET __attribute__((target("avx2")))
 
-static const unsigned char first_high[16] = { FIRST_HIGH };
-static const unsigned char first_low[16] = { FIRST_LOW };
-static const unsigned char second_high[16] = { SECOND_HIGH };
+enum { BLOCK = 32 };
+typedef __m256i vec;
 
-AVX2 __m256i look_up(const unsigned char table[16], __m256i nibbles)
+TARGET static inline vec load(const char *from)
 {
-    __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table));
-    return _mm256_shuffle_epi8(both, nibbles);
+    return _mm256_loadu_si256((const __m256i *)(const void *)from);
 }
 
-AVX2 __m256i low_nibbles(__m256i bytes)
+TARGET static inline vec splat(int byte)
 {
-    return _mm256_and_si256(bytes, _mm256_set1_epi8(0x0f));
+    return _mm256_set1_epi8((char)byte);
 }
 
-AVX2 __m256i high_nibbles(__m256i bytes)
+TARGET static inline vec both(vec a, vec b)
+{
+    return _mm256_and_si256(a, b);
+}
+
+TARGET static inline vec either(vec a, vec b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+TARGET static inline vec differ(vec a, vec b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
+TARGET static inline vec less(vec a, vec b)
+{
+    return _mm256_subs_epu8(a, b);
+}
+
+TARGET static inline vec low_nibbles(vec bytes)
+{
+    return both(bytes, splat(0x0f));
+}
+
+TARGET static inline vec high_nibbles(vec bytes)
 {
     return low_nibbles(_mm256_srli_epi16(bytes, 4));
 }
 
-/* Not zero where one of these 32 bytes makes a fault with those before it. */
-AVX2 __m256i faults(__m256i before, __m256i block)
+TARGET static inline vec look_up(const unsigned char table[16], vec nibbles)
 {
-    /* The block moved by one, two and three bytes, with the end of the one before shifted in. */
-    __m256i seam = _mm256_permute2x128_si256(before, block, 0x21);
-    __m256i back1 = _mm256_alignr_epi8(block, seam, 15);
-    __m256i back2 = _mm256_alignr_epi8(block, seam, 14);
-    __m256i back3 = _mm256_alignr_epi8(block, seam, 13);
-
-    __m256i pair = _mm256_and_si256(look_up(first_high, high_nibbles(back1)), look_up(first_low, low_nibbles(back1)));
-    pair = _mm256_and_si256(pair, look_up(second_high, high_nibbles(block)));
-
-    /* The high bit is set where a lead byte two or three back asks for a continuation here: FOLLOWS. */
-    __m256i third = _mm256_subs_epu8(back2, _mm256_set1_epi8(0xe0 - 0x80));
-    __m256i fourth = _mm256_subs_epu8(back3, _mm256_set1_epi8(0xf0 - 0x80));
-    __m256i asked = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)FOLLOWS));
-    return _mm256_xor_si256(pair, asked);
+    __m256i halves = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table));
+    return _mm256_shuffle_epi8(halves, nibbles);
 }
 
-__attribute__((target("avx2"))) bool swale__utf8_blocks_avx2(const char *data, size_t size)
+/* alignr moves within halves: in front of the upper one stands the lower, in front of that nothing. */
+#define BACK(block, n) _mm256_alignr_epi8(block, _mm256_permute2x128_si256(block, block, 0x08), 16 - (n))
+
+TARGET static inline bool is_zero(vec bytes)
 {
-    __m256i before = _mm256_setzero_si256();
-    __m256i found = _mm256_setzero_si256();
-    for (size_t i = 0; i < size; i += SWALE__UTF8_BLOCK) {
-        __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)(data + i));
-        found = _mm256_or_si256(found, faults(before, block));
-        before = block;
-    }
-    return _mm256_testz_si256(found, found);
+    return _mm256_testz_si256(bytes, bytes);
+}
+
+TARGET static inline bool is_ascii(vec bytes)
+{
+    return _mm256_movemask_epi8(bytes) == 0;
+}
+
+#include "base/utf8_blocks.h"
+
+TARGET bool swale__utf8_avx2(const char *data, size_t size)
+{
+    return check(data, size);
 }
 #endif

@@ -1,43 +1,81 @@
-/* utf8_neon.c - UTF-8 in blocks of 16 bytes; see utf8_tables.h for the method. */
+/* utf8_neon.c - UTF-8 in vectors of 16 bytes, on arm64. */
 #include "base/utf8.h"
 
-#if defined(__aarch64__)
-#include "base/utf8_tables.h"
-
+#if SWALE__UTF8_NEON
 #include <arm_neon.h>
 
-static const unsigned char first_high[16] = { FIRST_HIGH };
-static const unsigned char first_low[16] = { FIRST_LOW };
-static const unsigned char second_high[16] = { SECOND_HIGH };
+#define TARGET
 
-/* Not zero where one of these 16 bytes makes a fault with those before it. */
-static inline uint8x16_t faults(uint8x16_t before, uint8x16_t block)
+enum { BLOCK = 16 };
+typedef uint8x16_t vec;
+
+static inline vec load(const char *from)
 {
-    /* The block moved by one, two and three bytes, with the end of the one before shifted in. */
-    uint8x16_t back1 = vextq_u8(before, block, 15);
-    uint8x16_t back2 = vextq_u8(before, block, 14);
-    uint8x16_t back3 = vextq_u8(before, block, 13);
-
-    uint8x16_t pair = vandq_u8(vqtbl1q_u8(vld1q_u8(first_high), vshrq_n_u8(back1, 4)),
-                               vqtbl1q_u8(vld1q_u8(first_low), vandq_u8(back1, vdupq_n_u8(0x0f))));
-    pair = vandq_u8(pair, vqtbl1q_u8(vld1q_u8(second_high), vshrq_n_u8(block, 4)));
-
-    /* The high bit is set where a lead byte two or three back asks for a continuation here: FOLLOWS. */
-    uint8x16_t third = vcgeq_u8(back2, vdupq_n_u8(0xe0));
-    uint8x16_t fourth = vcgeq_u8(back3, vdupq_n_u8(0xf0));
-    uint8x16_t asked = vandq_u8(vorrq_u8(third, fourth), vdupq_n_u8(FOLLOWS));
-    return veorq_u8(pair, asked);
+    return vld1q_u8((const unsigned char *)from);
 }
 
-bool swale__utf8_blocks_neon(const char *data, size_t size)
+static inline vec splat(int byte)
 {
-    uint8x16_t before = vdupq_n_u8(0);
-    uint8x16_t found = vdupq_n_u8(0);
-    for (size_t i = 0; i < size; i += 16) {
-        uint8x16_t block = vld1q_u8((const unsigned char *)data + i);
-        found = vorrq_u8(found, faults(before, block));
-        before = block;
-    }
-    return vmaxvq_u8(found) == 0;
+    return vdupq_n_u8((unsigned char)byte);
+}
+
+static inline vec both(vec a, vec b)
+{
+    return vandq_u8(a, b);
+}
+
+static inline vec either(vec a, vec b)
+{
+    return vorrq_u8(a, b);
+}
+
+static inline vec differ(vec a, vec b)
+{
+    return veorq_u8(a, b);
+}
+
+static inline vec less(vec a, vec b)
+{
+    return vqsubq_u8(a, b);
+}
+
+static inline vec low_nibbles(vec bytes)
+{
+    return both(bytes, splat(0x0f));
+}
+
+static inline vec high_nibbles(vec bytes)
+{
+    return vshrq_n_u8(bytes, 4);
+}
+
+static inline vec look_up(const unsigned char table[16], vec nibbles)
+{
+    return vqtbl1q_u8(vld1q_u8(table), nibbles);
+}
+
+#define BACK(block, n) vextq_u8(splat(0), block, 16 - (n))
+
+static inline vec join(uint64_t front, uint64_t back)
+{
+    return vcombine_u8(vcreate_u8(front), vcreate_u8(back));
+}
+
+static inline bool is_zero(vec bytes)
+{
+    return vmaxvq_u8(bytes) == 0;
+}
+
+static inline bool is_ascii(vec bytes)
+{
+    return vmaxvq_u8(bytes) < 0x80;
+}
+
+#include "base/utf8_blocks.h"
+#include "base/utf8_short.h"
+
+bool swale__utf8_neon(const char *data, size_t size)
+{
+    return size < BLOCK ? check_short(data, size) : check(data, size);
 }
 #endif

@@ -71,6 +71,50 @@ static struct verdict judge(const char *data, size_t size)
     return (struct verdict){ size, true };
 }
 
+/* ---- The kernels ------------------------------------------------------------------------------------ */
+
+struct kernel {
+    const char *name;
+    bool (*check)(const char *data, size_t size);
+    size_t least; /* bytes that it takes */
+    bool there;   /* this machine can run it */
+};
+
+static struct kernel kernels[] = {
+#if defined(__x86_64__)
+    { "SSSE3", swale__utf8_ssse3, SWALE__UTF8_SSSE3_MIN, false },
+    { "AVX2", swale__utf8_avx2, SWALE__UTF8_AVX2_MIN, false },
+    { "AVX-512", swale__utf8_avx512, SWALE__UTF8_AVX512_MIN, false },
+#elif defined(SWALE__UTF8_NEON)
+    { "NEON", swale__utf8_neon, SWALE__UTF8_NEON_MIN, true },
+#endif
+    { NULL, NULL, SIZE_MAX, false },
+};
+
+static void find_kernels(void)
+{
+#if defined(__x86_64__)
+    kernels[0].there = __builtin_cpu_supports("ssse3");
+    kernels[1].there = __builtin_cpu_supports("avx2");
+    kernels[2].there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+#endif
+    for (const struct kernel *kernel = kernels; kernel->name; kernel++)
+        if (!kernel->there)
+            print_message("[          ] this machine has no %s: its kernel is not tested\n", kernel->name);
+}
+
+/* The name of one that errs, or NULL. A lead byte at the end is not for them to judge. */
+static const char *kernel_that_errs(const char *data, size_t size, size_t good)
+{
+    bool valid = good == size;
+    if (good + 1 == size && (unsigned char)data[good] >= 0xc0)
+        return NULL;
+    for (const struct kernel *kernel = kernels; kernel->name; kernel++)
+        if (kernel->there && size >= kernel->least && kernel->check(data, size) != valid)
+            return kernel->name;
+    return NULL;
+}
+
 /* ---- Comparing -------------------------------------------------------------------------------------- */
 
 static void assert_feed(uint32_t *state, const char *data, size_t size, struct verdict expected)
@@ -89,9 +133,12 @@ static void check_whole(const char *data, size_t size)
     bool valid = swale__utf8_feed(&state, data, size);
     bool agrees = valid == (expected.good == size) && valid == (state != SWALE__UTF8_INVALID) &&
                   expected.complete == (state == SWALE__UTF8_BOUNDARY) &&
-                  expected.good == swale__utf8_prefix(0, data, size);
+                  expected.good == swale__utf8_prefix(0, data, size) && state == swale__utf8_plain(data, size);
     if (!agrees)
         fail_msg("differs at %zu of %zu bytes", expected.good, size);
+    const char *errs = kernel_that_errs(data, size, expected.good);
+    if (errs)
+        fail_msg("%s errs about %zu of %zu bytes", errs, expected.good, size);
 }
 
 static void check_split(const char *data, size_t size, size_t at)
@@ -219,11 +266,31 @@ static void samples_at_every_split_and_alignment(void **state)
     }
 }
 
+/* Between pages that must not be touched; the lengths and places take all alignments. */
+static void kernels_at_every_length_and_alignment(void **state)
+{
+    (void)state;
+    enum { SIZE = 300, ALIGNMENTS = 65 };
+    char text[SIZE + ALIGNMENTS];
+    for (size_t s = 0; s < COUNT_OF(samples); s++) {
+        fill(text, sizeof text, samples[s]);
+        char *low = guard_copy_behind(text, sizeof text), *high = guard_copy(text, sizeof text);
+        for (size_t size = 0; size <= SIZE; size++) {
+            check_whole(low, size);
+            check_whole(high + sizeof text - size, size);
+            for (size_t shift = size % 4; shift < ALIGNMENTS; shift += 4)
+                check_whole(low + shift, size);
+        }
+        guard_free_behind(low, sizeof text);
+        guard_free(high, sizeof text);
+    }
+}
+
 static void one_bad_byte_is_found_anywhere(void **state)
 {
     (void)state;
     static const unsigned char bad[] = { 0x80, 0xc0, 0xe0, 0xf5, 0xff, 'a' };
-    char text[168];
+    char text[330]; /* a stride of the largest blocks, and more */
     for (size_t s = 0; s < COUNT_OF(samples); s++)
         for (size_t at = 0; at < sizeof text; at++)
             for (size_t b = 0; b < sizeof bad; b++) {
@@ -282,9 +349,11 @@ int main(void)
         cmocka_unit_test(every_pair_inside_a_block),
         cmocka_unit_test(every_corner_inside_a_block),
         cmocka_unit_test(samples_at_every_split_and_alignment),
+        cmocka_unit_test(kernels_at_every_length_and_alignment),
         cmocka_unit_test(one_bad_byte_is_found_anywhere),
         cmocka_unit_test(random_mixes),
         cmocka_unit_test(null_is_an_empty_run),
     };
+    find_kernels();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

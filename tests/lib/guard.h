@@ -1,4 +1,4 @@
-/* guard.h - memory that ends exactly at a page that must not be touched. */
+/* guard.h - memory that ends, or begins, exactly at a page that must not be touched. */
 #ifndef SWALE_TEST_GUARD_H
 #define SWALE_TEST_GUARD_H
 
@@ -8,5 +8,9 @@
  * crash. Writable. Free with guard_free. */
 char *guard_copy(const void *data, size_t size);
 void guard_free(char *copy, size_t size);
+
+/* The same with its first byte behind such a page: one byte read too early is a crash. */
+char *guard_copy_behind(const void *data, size_t size);
+void guard_free_behind(char *copy, size_t size);
 
 #endif
