@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""A hundred thousand connections on one machine.
+
+    bench/scale.py [--connections N] [--rounds N] [--json FILE] BUILD
+
+One process may have so many descriptors and no more (`ulimit -Hn`), so there are as many `swale serve` of one thread as it takes. All of
+them share one core and all the load the other, as far as there are two: what is measured is one loop's work for all the connections, in slices.
+All limits, checks and timers of the servers are on, at their defaults.
+
+    1. Clients that only listen (bench/crowd.c) connect to one topic, and are left alone: memory, user's and kernel's, with what each kind
+       of kernel object costs; then two rounds of heartbeats: the servers' CPU time, and what the loops' longest turn was meanwhile.
+    2. One message of 100 bytes is published at once on all the servers, for everyone, ROUNDS times: how long until the last one has read it, CPU
+       time for a delivery, the longest turn, and how long an echo took meanwhile that had nothing to do with it.
+    3. The same number of connections, lightly active (`swale bench --rate`): each sends a message now and then and has it back. Latencies,
+       CPU time for a message, and memory again.
+
+The JSON (--json FILE) has the figures that are printed, by these parts. bench/harness tells of `when`, `machine` and `swale`.
+"""
+import argparse
+import base64
+import datetime
+import json
+import os
+import re
+import resource
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+SPARE_DESCRIPTORS = 500
+PING_AFTER = 25  # s: the server's default
+HEARTBEATS = 2
+MESSAGE = 100
+ECHO_SECONDS = 20
+ECHO_EVERY = 20  # s: from one message of a connection to its next
+
+
+# ---- Processes
+
+def pin(core):
+    cores = sorted(os.sched_getaffinity(0))
+    return lambda: os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def private_bytes(pid):
+    return 1024 * sum(int(line.split()[1]) for line in read(f"/proc/{pid}/smaps_rollup").splitlines()
+                      if line.startswith(("Private_Clean:", "Private_Dirty:")))
+
+
+def cpu_seconds(pid):
+    """Of a process, all threads, to the nanosecond: what clock_getcpuclockid(3) names."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+class Server:
+    def __init__(self, build):
+        self.process = subprocess.Popen([f"{build}/swale", "serve", "--demo", "--threads", "1", "--log", "off", "--listen", "127.0.0.1:0"],
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=pin(0))
+        self.port = int(re.search(r":(\d+)/", self.process.stdout.readline())[1])
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+class Servers:
+    def __init__(self, build, count):
+        self.all = [Server(build) for _ in range(count)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self.all:
+            server.process.kill()
+        for server in self.all:
+            server.process.wait()
+
+    def cpu(self):
+        return sum(cpu_seconds(server.process.pid) for server in self.all)
+
+    def private(self):
+        return sum(private_bytes(server.process.pid) for server in self.all)
+
+    def metric(self, name, join=sum):
+        return join(server.metrics()["swale_" + name] for server in self.all)
+
+
+class Crowd:
+    """Listeners of one server, which are open when this has been made."""
+
+    def __init__(self, build, port, count):
+        self.process = subprocess.Popen([f"{build}/bench/crowd", str(port), "/topic/all", str(count)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pin(1))
+        if self.process.stdout.readline() != "open\n":
+            raise SystemExit("scale: the connections could not be opened")
+
+    def report(self):
+        """Messages since the last report, and the instants at which the first, the middle, 99% and the last had theirs."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return [int(word) for word in self.process.stdout.readline().split()]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+# ---- A WebSocket client of a few lines
+
+def dial(port, path):
+    connection = socket.create_connection(("127.0.0.1", port), 60)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    key = base64.b64encode(os.urandom(16)).decode()
+    connection.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += connection.recv(4096)
+    if not head.startswith(b"HTTP/1.1 101 "):
+        raise SystemExit("scale: a handshake was refused")
+    return connection
+
+
+def frame(payload):
+    """A short text message of a client; its mask is 0, which changes nothing."""
+    return struct.pack("!BB", 0x81, 0x80 | len(payload)) + bytes(4) + payload
+
+
+class Probe(threading.Thread):
+    """Echoes on connections of its own, one after the other, all the time: how long each took, in seconds."""
+
+    def __init__(self, servers):
+        super().__init__(daemon=True)
+        self.connections = [dial(server.port, "/echo") for server in servers.all]
+        self.took, self.over = [], False
+        self.start()
+
+    def run(self):
+        while not self.over:
+            for connection in self.connections:
+                start = time.monotonic()
+                connection.sendall(frame(b"are you there?"))
+                connection.recv(4096)
+                self.took.append(time.monotonic() - start)
+            time.sleep(0.002)
+
+    def end(self):
+        self.over = True
+        self.join()
+        for connection in self.connections:
+            connection.close()
+        self.took.sort()
+        return {name: round(1000 * self.took[int(part * (len(self.took) - 1))], 3) for name, part in (("p50", .5), ("p99", .99), ("max", 1))}
+
+
+# ---- Memory
+
+def slabs():
+    """Kernel objects: name -> how many, and what one takes of its slab. Empty for those who may not look."""
+    try:
+        lines = read("/proc/slabinfo").splitlines()[2:]
+    except PermissionError:
+        return {}
+    rows = (line.split() for line in lines)
+    return {row[0]: (int(row[1]), int(row[5]) * PAGE / int(row[4])) for row in rows}
+
+
+def slab_growth(before, after, count):
+    """What there is more of: objects and bytes for each of `count` connections. Kinds of the same size share slabs, and one of their names.
+
+    Whoever looks through /proc/PID/fd meanwhile (monitors do) makes an inode and a directory entry for each descriptor, which count here as
+    the sockets' own do; these are left out."""
+    more = {name: (number - before.get(name, (0, 0))[0], size) for name, (number, size) in after.items()}
+    foreign = more.pop("proc_inode_cache", (0, 0))[0]
+    for name in ("dentry", "lsm_inode_cache"):
+        if name in more:
+            more[name] = (more[name][0] - foreign, more[name][1])
+    return {name: {"objects": round(number / count, 2), "bytes": round(number * size / count)}
+            for name, (number, size) in more.items() if number > count / 2}
+
+
+def socket_buffers():
+    return int(re.search(r"^TCP:.* mem (\d+)", read("/proc/net/sockstat"), re.M)[1]) * PAGE
+
+
+class Memory:
+    def __init__(self, servers):
+        self.user, self.buffers, self.slabs = servers.private(), socket_buffers(), slabs()
+
+    def since(self, before, count):
+        """Bytes for each of `count` connections. The kernel's are halved, because both ends lie in the same kernel here."""
+        objects = slab_growth(before.slabs, self.slabs, count)
+        return {"user": round((self.user - before.user) / count), "kernel": round(sum(kind["bytes"] for kind in objects.values()) / 2),
+                "kernel_buffers": round((self.buffers - before.buffers) / count / 2), "kernel_objects_of_both_ends": objects}
+
+
+# ---- The parts
+
+def shares(count, servers):
+    return [count // servers + (i < count % servers) for i in range(servers)]
+
+
+def heartbeats(servers, count):
+    """Two rounds of pings, while nothing else happens."""
+    seconds = HEARTBEATS * PING_AFTER
+    cpu, pongs, turns = servers.cpu(), servers.metric('heartbeats_total{kind="pong"}'), servers.metric("loop_turns_total")
+    time.sleep(seconds)
+    cpu = servers.cpu() - cpu
+    pongs = servers.metric('heartbeats_total{kind="pong"}') - pongs
+    turns = servers.metric("loop_turns_total") - turns
+    return {"seconds": seconds, "answered": int(pongs), "turns": int(turns), "cpu_us": round(1e6 * cpu / pongs, 2),
+            "busy_percent": round(100 * cpu / seconds, 2)}
+
+
+def broadcast(servers, crowds, count):
+    """One message to all, at once on all servers. Seconds from the first publish."""
+    publishers = [dial(server.port, "/topic/all") for server in servers.all]
+    for crowd in crowds:
+        crowd.report()
+    cpu, start = servers.cpu(), time.monotonic_ns()
+    for publisher in publishers:
+        publisher.sendall(frame(b"x" * MESSAGE))
+    reports, deadline = [[0, 0, 0, 0, 0] for _ in crowds], time.monotonic() + 60
+    while sum(report[0] for report in reports) < count:
+        if time.monotonic() > deadline:
+            raise SystemExit("scale: a message did not reach everyone")
+        time.sleep(0.2)
+        for report, crowd in zip(reports, crowds):
+            got = crowd.report()
+            if got[0] > 0:
+                report[:] = [report[0] + got[0], report[1] or got[1], got[2], got[3], got[4]]
+    cpu = servers.cpu() - cpu
+    for publisher in publishers:
+        publisher.close()
+    return {"first_ms": (min(report[1] for report in reports) - start) / 1e6, "last_ms": (max(report[4] for report in reports) - start) / 1e6,
+            "cpu_us": 1e6 * cpu / count}
+
+
+def broadcasts(servers, crowds, count, rounds):
+    lag, probe, runs = servers.metric("loop_lag_max_seconds", max), Probe(servers), []
+    for _ in range(rounds):
+        runs.append(broadcast(servers, crowds, count))
+        time.sleep(0.5)
+    result = {name: {"median": round(statistics.median(run[name] for run in runs), 2), "min": round(min(run[name] for run in runs), 2),
+                     "max": round(max(run[name] for run in runs), 2)} for name in runs[0]}
+    return {"rounds": rounds, "bytes": MESSAGE, **result, "echo_meanwhile_ms": probe.end(), "longest_turn_before_ms": round(1000 * lag, 2),
+            "longest_turn_ms": round(1000 * servers.metric("loop_lag_max_seconds", max), 2), "user_after": servers.private()}
+
+
+def lightly_active(build, servers, counts):
+    """Open-loop echoes of 20 bytes on all the connections; a thousand from each address, as many as the servers let in."""
+    loads = [subprocess.Popen([f"{build}/swale", "bench", "--json", "-c", str(count), "-s", "20", "-r", str(max(1, count // ECHO_EVERY)),
+                               "-d", f"{ECHO_SECONDS}s", "--timeout", "60s", f"ws://127.0.0.1:{server.port}/echo"]
+                              + [f"--local-address=127.0.1.{1 + n}" for n in range(-(-count // 1000))],
+                              stdout=subprocess.PIPE, preexec_fn=pin(1)) for server, count in zip(servers.all, counts)]
+    while servers.metric("connections{state=\"open\"}") < sum(counts) and all(load.poll() is None for load in loads):
+        time.sleep(0.5)
+    time.sleep(2)
+    cpu, messages, start = servers.cpu(), servers.metric('messages_total{direction="in"}'), time.monotonic()
+    time.sleep(ECHO_SECONDS / 2)
+    messages = servers.metric('messages_total{direction="in"}') - messages
+    cpu, seconds, user = servers.cpu() - cpu, time.monotonic() - start, servers.private()
+    results = [json.loads(load.communicate()[0]) for load in loads]
+    lost = sum(result["connections"]["lost"] + result["connections"]["failed"] for result in results)
+    return {"messages_per_second": round(messages / seconds), "cpu_us": round(1e6 * cpu / messages, 2), "busy_percent": round(100 * cpu / seconds, 1),
+            "latency_us": {name: max(result["latency_us"][name] for result in results) for name in ("p50", "p99", "p99.9", "max")},
+            "lost": lost, "user_bytes": user}
+
+
+# ---- All of it
+
+def machine():
+    name = re.search(r"^model name\s*:\s*(.*)$", read("/proc/cpuinfo"), re.M)
+    memory = re.search(r"^MemTotal:\s+(\d+)", read("/proc/meminfo"), re.M)
+    return {"processor": name[1] if name else os.uname().machine, "cores": len(os.sched_getaffinity(0)), "kernel": os.uname().release,
+            "memory_mib": int(memory[1]) // 1024}
+
+
+def measure(build, count, rounds):
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    needed = -(-count // (descriptors - SPARE_DESCRIPTORS))
+    counts = shares(count, needed)
+    result = {"format": 1, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(),
+              "connections": count, "processes": needed}
+    with Servers(build, needed) as servers:
+        before, start = Memory(servers), time.monotonic()
+        crowds = [Crowd(build, server.port, share) for server, share in zip(servers.all, counts)]
+        result["opening_seconds"] = round(time.monotonic() - start, 1)
+        time.sleep(1)
+        result["memory"] = Memory(servers).since(before, count)
+        show(result, "memory")
+        result["heartbeat"] = heartbeats(servers, count)
+        show(result, "heartbeat")
+        result["broadcast"] = broadcasts(servers, crowds, count, rounds)
+        result["broadcast"]["user_after"] = round((result["broadcast"]["user_after"] - before.user) / count)
+        show(result, "broadcast")
+        for crowd in crowds:
+            crowd.end()
+        while servers.metric("connections{state=\"open\"}") > 0:
+            time.sleep(0.2)
+        result["active"] = lightly_active(build, servers, counts)
+        result["active"]["user"] = round((result["active"].pop("user_bytes") - before.user) / count)
+        show(result, "active")
+    return result
+
+
+def show(result, part):
+    print(f"{part}: {json.dumps(result[part])}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", metavar="BUILD")
+    parser.add_argument("--connections", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    result = measure(options.build, options.connections, options.rounds)
+    if options.json:
+        with open(options.json, "w", encoding="ascii") as file:
+            json.dump(result, file, indent=2)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
