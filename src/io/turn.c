@@ -6,6 +6,14 @@
 
 #include "base/memory.h"
 
+#include <limits.h>
+
+/* How many items one flush phase runs. Each is a system call or two, so a message to a hundred thousand would
+ * otherwise keep everybody else waiting for a second. Those that have to wait go in the order in which they came; but
+ * of what is asked for in a turn, the first PROMPT_MAX need not wait: answers to what the kernel reported overtake a
+ * broadcast under way. */
+enum { FLUSHES_MAX = 1024, PROMPT_MAX = 256 };
+
 /* Chunks kept for reuse: 1 MiB, what a burst of out-queues needs again and again. */
 enum { FREE_CHUNKS_MAX = 256 };
 
@@ -14,6 +22,7 @@ void swale__turn_init(struct swale_loop *loop)
     swale__list_init(&loop->next);
     swale__list_init(&loop->running);
     swale__list_init(&loop->flush);
+    swale__list_init(&loop->waiting);
     swale__list_init(&loop->end);
     swale__list_init(&loop->leftovers);
     swale__list_init(&loop->files);
@@ -31,14 +40,20 @@ static void push(struct swale__list *works, struct swale__work *work)
         swale__list_append(works, &work->node);
 }
 
-static int run_all(struct swale__list *works)
+/* Runs up to `most` items; how many. */
+static int run_some(struct swale__list *works, int most)
 {
     int count = 0;
-    for (struct swale__list *node; (node = swale__list_pop(works)); count++) {
+    for (struct swale__list *node; count < most && (node = swale__list_pop(works)); count++) {
         struct swale__work *work = SWALE__LIST_OWNER(node, struct swale__work, node);
         work->run(work);
     }
     return count;
+}
+
+static int run_all(struct swale__list *works)
+{
+    return run_some(works, INT_MAX);
 }
 
 void swale__loop_at_next(struct swale_loop *loop, struct swale__work *work)
@@ -65,7 +80,8 @@ void swale__loop_forget(struct swale_loop *loop, struct swale__work *work)
 
 bool swale__turn_pending(const struct swale_loop *loop)
 {
-    return !swale__list_empty(&loop->next) || !swale__list_empty(&loop->flush) || !swale__list_empty(&loop->end);
+    return !swale__list_empty(&loop->next) || !swale__list_empty(&loop->flush) ||
+           !swale__list_empty(&loop->waiting) || !swale__list_empty(&loop->end);
 }
 
 int swale__turn_events(struct swale_loop *loop)
@@ -75,9 +91,22 @@ int swale__turn_events(struct swale_loop *loop)
     return run_all(&loop->running);
 }
 
+/* Comes to an end also when items ask for further ones. */
+static void flush(struct swale_loop *loop)
+{
+    int done = run_some(&loop->flush, PROMPT_MAX);
+    while (done < FLUSHES_MAX && !(swale__list_empty(&loop->flush) && swale__list_empty(&loop->waiting))) {
+        swale__list_move(&loop->waiting, &loop->flush);
+        done += run_some(&loop->waiting, FLUSHES_MAX - done);
+    }
+    swale__list_move(&loop->waiting, &loop->flush);
+}
+
 void swale__turn_finish(struct swale_loop *loop)
 {
-    run_all(&loop->flush);
+    do
+        flush(loop);
+    while (atomic_load_explicit(&loop->stopping, memory_order_relaxed) && !swale__list_empty(&loop->waiting));
     run_all(&loop->end);
 }
 

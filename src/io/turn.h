@@ -3,8 +3,10 @@
  *     wait | kernel's events | work put off to this turn | timers | posted tasks | flush phase | end phase
  *
  * Work for the flush phase is what sends (one gather write per connection and turn); work for the end phase
- * frees. Both lists are run until they are empty: a flush may ask for another flush of a different item. Work
- * for the next turn is what must not happen within the present call, or not all within one turn.
+ * frees. Both lists are run until they are empty: a flush may ask for another flush of a different item. But a flush
+ * phase comes to an end after a thousand items; the rest follows in the next turns, which then do not sleep, or at
+ * once when the loop is being stopped. Work for the next turn is what must not happen within the present call, or not
+ * all within one turn.
  */
 #ifndef SWALE_IO_TURN_H
 #define SWALE_IO_TURN_H

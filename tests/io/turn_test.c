@@ -189,6 +189,101 @@ static void forgetting_costs_the_same_in_a_long_list(void **state)
     test_loop_done(&loop);
 }
 
+/* ---- More to flush than one turn has time for ------------------------------------------------------------- */
+
+enum { CROWD = 5000, PER_TURN = 1024 };
+
+static size_t ran[2 * CROWD], ran_count;
+
+struct numbered {
+    struct swale__work work;
+    size_t number;
+};
+
+static void note(struct swale__work *work)
+{
+    assert_true(ran_count < COUNT_OF(ran));
+    ran[ran_count++] = ((struct numbered *)work)->number;
+}
+
+static struct numbered *begin_crowd(void)
+{
+    begin();
+    ran_count = 0;
+    struct numbered *crowd = calloc(CROWD, sizeof *crowd);
+    assert_non_null(crowd);
+    for (size_t k = 0; k < CROWD; k++) {
+        crowd[k] = (struct numbered){ .work.run = note, .number = k };
+        swale__loop_at_flush(loop.loop, &crowd[k].work);
+    }
+    return crowd;
+}
+
+static void a_crowd_is_flushed_over_several_turns_in_order(void **state)
+{
+    (void)state;
+    struct numbered *crowd = begin_crowd();
+    for (size_t turn = 1; ran_count < CROWD; turn++) {
+        assert_int_equal(swale_loop_wait_ms(loop.loop), 0);
+        assert_true(swale_loop_step(loop.loop, -1) >= 0);
+        assert_int_equal(ran_count, turn * PER_TURN < CROWD ? turn * PER_TURN : CROWD);
+    }
+    assert_int_equal(swale_loop_wait_ms(loop.loop), -1);
+    for (size_t k = 0; k < CROWD; k++)
+        assert_int_equal(ran[k], k);
+    free(crowd);
+    test_loop_done(&loop);
+}
+
+static void an_answer_overtakes_a_crowd(void **state)
+{
+    (void)state;
+    struct numbered *crowd = begin_crowd();
+    struct numbered answer = { .work.run = note, .number = CROWD };
+    assert_true(swale_loop_step(loop.loop, -1) >= 0);
+    swale__loop_at_flush(loop.loop, &answer.work);
+    swale__loop_at_flush(loop.loop, &crowd[CROWD - 1].work); /* waits already, and keeps its place */
+    assert_true(swale_loop_step(loop.loop, -1) >= 0);
+    assert_int_equal(ran[PER_TURN], CROWD);
+    assert_int_equal(ran[PER_TURN + 1], PER_TURN);
+    assert_int_equal(ran_count, 2 * PER_TURN);
+    while (swale_loop_wait_ms(loop.loop) == 0)
+        assert_true(swale_loop_step(loop.loop, -1) >= 0);
+    assert_int_equal(ran_count, CROWD + 1);
+    free(crowd);
+    test_loop_done(&loop);
+}
+
+/* Those who come first in every turn must not keep the others waiting for ever. */
+static void a_second_crowd_does_not_starve_the_first(void **state)
+{
+    (void)state;
+    struct numbered *crowd = begin_crowd();
+    while (ran_count < COUNT_OF(ran) - PER_TURN) {
+        assert_true(swale_loop_step(loop.loop, -1) >= 0);
+        for (size_t k = 0; k < PER_TURN; k++)
+            swale__loop_at_flush(loop.loop, &crowd[k].work);
+    }
+    size_t last = 0;
+    while (last < ran_count && ran[last] != CROWD - 1)
+        last++;
+    assert_true(last < ran_count);
+    free(crowd);
+    test_loop_done(&loop);
+}
+
+/* It would not get round to the rest. */
+static void a_loop_that_stops_flushes_all(void **state)
+{
+    (void)state;
+    struct numbered *crowd = begin_crowd();
+    swale_loop_stop(loop.loop);
+    assert_true(swale_loop_step(loop.loop, -1) >= 0);
+    assert_int_equal(ran_count, CROWD);
+    free(crowd);
+    test_loop_done(&loop);
+}
+
 static void the_end_phase_runs_also_when_the_loop_is_freed(void **state)
 {
     (void)state;
@@ -294,6 +389,10 @@ int main(void)
         cmocka_unit_test(an_item_may_forget_another_of_the_same_run),
         cmocka_unit_test(forgetting_costs_the_same_in_a_long_list),
         cmocka_unit_test(leftovers_are_bounded),
+        cmocka_unit_test(a_crowd_is_flushed_over_several_turns_in_order),
+        cmocka_unit_test(an_answer_overtakes_a_crowd),
+        cmocka_unit_test(a_second_crowd_does_not_starve_the_first),
+        cmocka_unit_test(a_loop_that_stops_flushes_all),
         cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
         cmocka_unit_test(chunks_are_used_again),
         cmocka_unit_test(scratch_and_plaintext_are_whole_and_apart),
