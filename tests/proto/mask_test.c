@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "guard.h"
+#include "proto/mask.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,91 @@ static void stays_inside(void **state)
     }
 }
 
+/* ---- Each of the ways ------------------------------------------------------------------------------- */
+
+static void any_way(char *to, const char *from, size_t size, uint32_t turned)
+{
+    unsigned char bytes[4];
+    memcpy(bytes, &turned, sizeof bytes);
+    swale_mask_copy(to, from, size, bytes, 0);
+}
+
+static void short_way(char *to, const char *from, size_t size, uint32_t turned)
+{
+    uint64_t all = swale__mask_short(to, from, size, turned), expected = 0;
+    for (size_t i = 0; i < size; i++)
+        expected |= (unsigned char)to[i] & 0x80;
+    assert_int_equal((all & SWALE__NOT_ASCII) != 0, expected != 0);
+}
+
+static const struct way {
+    void (*mask)(char *to, const char *from, size_t size, uint32_t key);
+    size_t least;
+} ways[] = { { any_way, 0 }, { short_way, 0 }, { swale__mask_plain, 16 } };
+
+enum { LENGTHS = 300, ALIGNMENTS = 32 };
+
+/* Bytes that are ASCII behind the mask, but for one at most. */
+static void fill_masked(char *data, size_t size, size_t other)
+{
+    char plain[LENGTHS + ALIGNMENTS];
+    memset(plain, 'x', sizeof plain);
+    if (other < sizeof plain)
+        plain[other] = (char)0xe4;
+    reference(data, plain, size, 0);
+}
+
+/* In place and copying, between pages that must not be touched. */
+static void check_way(const struct way *way, size_t size, size_t shift)
+{
+    static char data[LENGTHS + ALIGNMENTS], expected[LENGTHS + ALIGNMENTS];
+    size_t all = size + shift;
+    uint32_t turned = swale__mask_turn(swale__mask_key(key), shift);
+    fill_masked(data, all, size % 3 == 0 ? SIZE_MAX : shift + size / 2);
+    reference(expected, data, all, 0);
+    char *low = guard_copy_behind(data, all), *high = guard_copy(data, all);
+    way->mask(low, high + shift, size, turned); /* one end of each */
+    assert_memory_equal(low, expected + shift, size);
+    way->mask(high + shift, high + shift, size, turned);
+    assert_memory_equal(high, data, shift);
+    assert_memory_equal(high + shift, expected + shift, size);
+    memcpy(low, data, all);
+    way->mask(low, low, size, turned); /* turned wrongly: undone below */
+    way->mask(low, low, size, turned);
+    assert_memory_equal(low, data, all);
+    guard_free_behind(low, all);
+    guard_free(high, all);
+}
+
+static void every_way_at_every_length_and_alignment(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(ways); w++)
+        for (size_t size = ways[w].least; size <= LENGTHS; size++)
+            for (size_t shift = size % 3; shift < ALIGNMENTS; shift += size < 70 ? 1 : 5)
+                check_way(&ways[w], size, shift);
+}
+
+/* Where the first step goes over bytes of others. */
+static void long_runs_at_every_alignment(void **state)
+{
+    (void)state;
+    enum { LONG = 5000, ROUND = 64 };
+    static char data[LONG + ROUND], expected[LONG + ROUND], copy[LONG + 2 * ROUND];
+    fill(data, sizeof data);
+    reference(expected, data, sizeof data, 0);
+    for (size_t shift = 0; shift < ROUND; shift++)
+        for (size_t size = LONG; size < LONG + ROUND; size += 7) {
+            memset(copy, FENCE, sizeof copy);
+            swale_mask_copy(copy + shift, data, size, key, 0);
+            assert_memory_equal(copy + shift, expected, size);
+            assert_int_equal(copy[shift + size], FENCE);
+            swale_mask(copy + shift, size, key, 0);
+            assert_memory_equal(copy + shift, data, size);
+            assert_true(shift == 0 || copy[shift - 1] == FENCE);
+        }
+}
+
 static void offsets_may_be_large(void **state)
 {
     (void)state;
@@ -121,6 +207,8 @@ int main(void)
         cmocka_unit_test(copying),
         cmocka_unit_test(in_pieces),
         cmocka_unit_test(stays_inside),
+        cmocka_unit_test(every_way_at_every_length_and_alignment),
+        cmocka_unit_test(long_runs_at_every_alignment),
         cmocka_unit_test(offsets_may_be_large),
         cmocka_unit_test(null_is_an_empty_run),
     };
