@@ -16,6 +16,32 @@ bool swale__utf8_feed(uint32_t *state, const char *data, size_t size);
  * it. Byte by byte: for finding the place of a fault. */
 size_t swale__utf8_prefix(uint32_t state, const char *data, size_t size);
 
+/* Is this ASCII? For short runs of any length, without a call. */
+enum { SWALE__UTF8_SHORT = 64 };
+static inline bool swale__utf8_is_ascii(const char *data, size_t size)
+{
+    typedef uint64_t block16 __attribute__((vector_size(16)));
+    uint64_t all = 0, last;
+    size_t i = 0;
+    if (size >= 16) {
+        block16 any, block;
+        memcpy(&any, data + size - sizeof any, sizeof any);
+        for (; size - i > 16; i += 16) {
+            memcpy(&block, data + i, sizeof block);
+            any |= block;
+        }
+        all = any[0] | any[1];
+    } else if (size >= 8) {
+        memcpy(&all, data, sizeof all);
+        memcpy(&last, data + size - sizeof last, sizeof last);
+        all |= last;
+    } else {
+        for (; i < size; i++)
+            all |= (unsigned char)data[i];
+    }
+    return (all & 0x8080808080808080) == 0;
+}
+
 /* ---- Kernels ---------------------------------------------------------------------------------------- */
 
 /* The automaton alone, for machines without any: the state behind a text that begins at a boundary. */

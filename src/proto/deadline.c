@@ -15,8 +15,7 @@
 
 void swale_engine_alive(struct swale_engine *engine, uint64_t now_ms)
 {
-    engine->heard_ms = now_ms;
-    swale__engine_set(engine, SWALE__PINGED, false);
+    swale__engine_heard(engine, now_ms);
 }
 
 void swale_engine_wait_on(struct swale_engine *engine, uint64_t now_ms)

@@ -26,8 +26,11 @@ void swale_engine_init(struct swale_engine *engine, const struct swale_engine_co
 void swale_engine_open(struct swale_engine *engine, bool deflate, uint64_t now_ms)
 {
     assert(engine->phase == SWALE_HANDSHAKING);
+    const struct swale_engine_config *config = engine->config;
     engine->phase = SWALE_OPEN;
-    engine->flags = deflate ? SWALE__DEFLATE : 0;
+    engine->flags = 0;
+    swale__engine_set(engine, SWALE__DEFLATE, deflate);
+    swale__engine_set(engine, SWALE__SHORT, config->max_message >= SWALE__SHORT_MAX && config->max_fragments > 0);
     engine->heard_ms = now_ms;
     engine->active_ms = now_ms;
     engine->deadline_ms = UINT64_MAX;

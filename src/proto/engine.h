@@ -18,7 +18,11 @@ enum {
     SWALE__COMPRESSED = 0x10,  /* the message being received is compressed */
     SWALE__PINGED = 0x20,      /* a ping was sent, nothing came since; deadline_ms is that of the answer */
     SWALE__PEER_CLOSED = 0x40, /* the peer's close frame came */
+    SWALE__SHORT = 0x80,       /* the limits allow any message in one short frame: see short.h */
 };
+
+/* The longest payload whose length stands in the second byte of the header. */
+enum { SWALE__SHORT_MAX = 125 };
 
 static inline bool swale__engine_has(const struct swale_engine *engine, int flag)
 {
@@ -28,6 +32,13 @@ static inline bool swale__engine_has(const struct swale_engine *engine, int flag
 static inline void swale__engine_set(struct swale_engine *engine, int flag, bool on)
 {
     engine->flags = (uint8_t)(on ? engine->flags | flag : engine->flags & ~flag);
+}
+
+/* A sign of life. */
+static inline void swale__engine_heard(struct swale_engine *engine, uint64_t now_ms)
+{
+    engine->heard_ms = now_ms;
+    swale__engine_set(engine, SWALE__PINGED, false);
 }
 
 /* An event of the given type with nothing else in it. The reply's bytes are left as they are: they are many, and

@@ -16,6 +16,7 @@
 
 #include "base/utf8.h"
 #include "proto/frame.h"
+#include "proto/short.h"
 
 #include <assert.h>
 
@@ -110,22 +111,47 @@ static void give_part(const struct call *call, const char *data, size_t size)
 
 /* ---- Inside a data frame ------------------------------------------------------------------------------ */
 
-/* The text breaks within these bytes; `before` is the checker's state in front of them. What stands before the
- * breaking byte is given out, as it would have been had the bytes come one by one. The rest is masked again and left
- * for the next call, which fails on it. */
-static size_t stop_before_fault(const struct call *call, uint32_t before, char *data, size_t size)
+/* The text breaks within these `size` bytes, behind `whole` others of the frame; `before` is the checker's state in
+ * front of them. What stands before the breaking byte is given out, as it would have been had the bytes come one by
+ * one. The rest of them is masked again and left for the next call, which fails on it. */
+static size_t stop_before_fault(const struct call *call, uint32_t before, char *data, size_t whole, size_t size)
 {
     struct swale_engine *engine = call->engine;
-    size_t good = swale__utf8_prefix(before, data, size);
-    if (good == size) /* no byte is wrong: the message ends inside a character, with its last byte */
+    size_t good = whole + swale__utf8_prefix(before, data + whole, size);
+    if (good == whole + size) /* no byte is wrong: the message ends inside a character, with its last byte */
         good--;
     if (good == 0)
         return fail(call, SWALE_ERR_UTF8, size);
     if (engine->config->role == SWALE_SERVER)
-        swale_mask(data + good, size - good, engine->mask, engine->mask_offset + good);
+        swale_mask(data + good, whole + size - good, engine->mask, engine->mask_offset + good);
     engine->utf8.state = SWALE__UTF8_INVALID;
     give_part(call, data, good);
     return good;
+}
+
+static void unmask(const struct swale_engine *engine, char *data, size_t size, size_t offset)
+{
+    if (engine->config->role == SWALE_SERVER)
+        swale_mask(data, size, engine->mask, engine->mask_offset + offset);
+}
+
+/* Unmasked and checked in runs, so that the checker finds them in the first cache. */
+static size_t read_text(const struct call *call, char *data, size_t size)
+{
+    enum { RUN = 8192 };
+    struct swale_engine *engine = call->engine;
+    bool ends = swale__engine_has(engine, SWALE__FINAL) && size == engine->frame_left;
+    for (size_t at = 0; at < size;) {
+        size_t run = size - at < RUN ? size - at : RUN;
+        uint32_t before = engine->utf8.state;
+        unmask(engine, data + at, run, at);
+        bool valid = swale__utf8_feed(&engine->utf8.state, data + at, run);
+        if (!valid || (ends && at + run == size && engine->utf8.state != SWALE__UTF8_BOUNDARY))
+            return stop_before_fault(call, before, data, at, run);
+        at += run;
+    }
+    give_part(call, data, size);
+    return size;
 }
 
 static size_t read_payload(const struct call *call, char *data, size_t size)
@@ -135,15 +161,9 @@ static size_t read_payload(const struct call *call, char *data, size_t size)
         return 0;
     if (size > engine->frame_left)
         size = (size_t)engine->frame_left;
-    if (engine->config->role == SWALE_SERVER)
-        swale_mask(data, size, engine->mask, engine->mask_offset);
-    if (is_plain_text(engine)) {
-        uint32_t before = engine->utf8.state;
-        bool ends = swale__engine_has(engine, SWALE__FINAL) && size == engine->frame_left;
-        bool valid = swale__utf8_feed(&engine->utf8.state, data, size);
-        if (!valid || (ends && engine->utf8.state != SWALE__UTF8_BOUNDARY))
-            return stop_before_fault(call, before, data, size);
-    }
+    if (is_plain_text(engine))
+        return read_text(call, data, size);
+    unmask(engine, data, size, 0);
     give_part(call, data, size);
     return size;
 }
@@ -242,62 +262,36 @@ static size_t read_frame(const struct call *call, char *data, size_t size)
     return header;
 }
 
-/* ---- The short way ---------------------------------------------------------------------------------- */
-
-/* A message in one short frame, all of which is here: what most messages of most protocols are. It breaks no rule, so
- * it gives the event that the machine would give, with no state in between. Anything else is left untouched for the
- * machine, and 0 returned. */
-static size_t read_short_message(const struct call *call, char *data, size_t size)
-{
-    struct swale_engine *engine = call->engine;
-    const struct swale_engine_config *config = engine->config;
-    bool server = config->role == SWALE_SERVER;
-    size_t header = server ? 6 : 2;
-    if (size < header || engine->opcode != 0) /* inside a frame there is an opcode, too */
-        return 0;
-    int kind = (unsigned char)data[0] ^ SWALE__FIN; /* with FIN and no reserved bit, nothing but the opcode */
-    size_t length = (unsigned char)data[1] ^ (server ? (size_t)SWALE__MASK : 0);
-    if ((kind != SWALE_TEXT && kind != SWALE_BINARY) || length > 125 || length > size - header ||
-        length > config->max_message || config->max_fragments == 0)
-        return 0;
-    char *payload = data + header;
-    const unsigned char *key = (const unsigned char *)data + 2;
-    if (server)
-        swale_mask(payload, length, key, 0);
-    uint32_t text = SWALE__UTF8_BOUNDARY;
-    if (kind == SWALE_TEXT && (!swale__utf8_feed(&text, payload, length) || text != SWALE__UTF8_BOUNDARY)) {
-        if (server)
-            swale_mask(payload, length, key, 0); /* masked again */
-        return 0;
-    }
-    struct swale_event *event = call->event;
-    event->type = SWALE_EVENT_PART;
-    event->kind = (enum swale_kind)kind;
-    event->first = event->last = true;
-    event->payload = swale_span(payload, length);
-    engine->active_ms = call->now_ms;
-    return header + length;
-}
-
 /* ---- The machine ------------------------------------------------------------------------------------ */
+
+/* Not inlined: the registers that it needs would have to be saved on the short way, too. */
+__attribute__((noinline)) static size_t run_machine(const struct call *call, char *data, size_t size)
+{
+    size_t used = 0, step;
+    swale__event_begin(call->event, SWALE_EVENT_NONE);
+    if (size == 0 || call->engine->phase == SWALE_CLOSED)
+        return size; /* RFC 6455 section 5.5.1: nothing behind a close frame counts */
+    swale_engine_alive(call->engine, call->now_ms);
+    do {
+        bool inside = swale__engine_has(call->engine, SWALE__IN_FRAME);
+        step = inside ? read_payload(call, data + used, size - used) : read_frame(call, data + used, size - used);
+        used += step;
+    } while (step > 0 && call->event->type == SWALE_EVENT_NONE);
+    return used;
+}
 
 size_t swale_engine_receive(struct swale_engine *engine, char *data, size_t size, uint64_t now_ms,
                             struct swale_event *event)
 {
+    struct swale__short message;
     assert(engine->phase != SWALE_HANDSHAKING);
-    swale__event_begin(event, SWALE_EVENT_NONE);
-    if (size == 0 || engine->phase == SWALE_CLOSED)
-        return size; /* RFC 6455 section 5.5.1: nothing behind a close frame counts */
-    swale_engine_alive(engine, now_ms);
-    struct call call = { engine, now_ms, event };
-    size_t used = read_short_message(&call, data, size), step;
-    if (used > 0)
-        return used;
-    do {
-        bool inside = swale__engine_has(engine, SWALE__IN_FRAME);
-        step = inside ? read_payload(&call, data + used, size - used) : read_frame(&call, data + used, size - used);
-        used += step;
-    } while (step > 0 && event->type == SWALE_EVENT_NONE);
+    size_t used = swale__short_read(engine, data, size, now_ms, &message);
+    if (used == 0)
+        return run_machine(&(struct call){ engine, now_ms, event }, data, size);
+    swale__event_begin(event, SWALE_EVENT_PART);
+    event->kind = message.kind;
+    event->payload = message.payload;
+    event->first = event->last = true;
     return used;
 }
 
