@@ -405,6 +405,23 @@ static void bad_text_is_told_before_the_frame_ends(void **state)
     CHECK(vectors, usual());
 }
 
+/* It is checked in runs of 8 KiB. */
+static void long_text(void **state)
+{
+    (void)state;
+    static const struct vector vectors[] = {
+        ANY("81:#8191e282ac#9000", "text<x#8191\\xe2\\x82\\xacx#9000>"),
+        ANY("81:#8190e282ac#8191c3a9", "text<x#8190\\xe2\\x82\\xacx#8191\\xc3\\xa9>"),
+        ANY("81:#8191ff#9000", "text<x#8191(fail utf8 -> close 1007)"),
+        ANY("81:#8192ff#9000", "text<x#8192(fail utf8 -> close 1007)"),
+        ANY("81:#8191e2'a'#9000", "text<x#8191\\xe2(fail utf8 -> close 1007)"),
+        ANY("81:#8190e282'a'#9000", "text<x#8190\\xe2\\x82(fail utf8 -> close 1007)"),
+        ANY("81:#16383e282", "text<x#16383\\xe2(fail utf8 -> close 1007)"),
+        ANY("01:#16384e2 80:82ac#8192", "text<x#16384\\xe2\\x82\\xacx#8192>"),
+    };
+    CHECK(vectors, usual());
+}
+
 /* ---- Compression: RFC 7692 section 6 ------------------------------------------------------------------- */
 
 static void compressed_messages(void **state)
@@ -566,6 +583,7 @@ int main(void)
         cmocka_unit_test(text_is_utf8),
         cmocka_unit_test(characters_over_fragments),
         cmocka_unit_test(bad_text_is_told_before_the_frame_ends),
+        cmocka_unit_test(long_text),
         cmocka_unit_test(compressed_messages),
         cmocka_unit_test(not_negotiated),
         cmocka_unit_test(pings_and_pongs),
