@@ -1,117 +1,117 @@
-/* bare_echo.c - the ceiling: a TCP server that moves the bytes of a WebSocket echo and does nothing else.
- *
- *     bare_echo PORT BYTES_IN BYTES_OUT
- *
- * For every BYTES_IN bytes that a connection brings it gets BYTES_OUT back: one epoll_wait, one recv and one send per
- * readiness event, one thread, no parsing, no limits, no timers. Ends with its standard input. */
-#include <arpa/inet.h>
+/* bare_echo.c - the bare server on epoll: one epoll_wait, one recv and one send per readiness event. See bare.h. */
+#include "bare.h"
+
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 20, EVENTS = 128, MAX_FD = 65536 };
+enum { BUFFER = 1 << 20, EVENTS = 128 };
 
 static char received[BUFFER];
 static char answer[BUFFER];
-static size_t bytes_in, bytes_out;
+static struct bare bare;
+static int epoll;
+static int highest; /* descriptor of a connection so far */
 
 /* Per connection: bytes that came and are not answered yet, and bytes that are owed. */
 static struct {
     size_t came, owed;
-} state[MAX_FD];
+    bool open, blocked;
+} state[BARE_CONNECTIONS];
 
-static void fail(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static void watch(int epoll, int fd, uint32_t events, int operation)
+static void watch(int fd, uint32_t events, int operation)
 {
     struct epoll_event event = { .events = events, .data.fd = fd };
     if (epoll_ctl(epoll, operation, fd, &event) != 0)
-        fail("epoll_ctl");
+        bare_fail("epoll_ctl");
 }
 
-static void accept_all(int epoll, int listener)
+static void accept_all(void)
 {
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+        int fd = accept4(bare.listener, NULL, NULL, SOCK_NONBLOCK);
         if (fd < 0)
             return;
-        if (fd >= MAX_FD) {
+        if (fd >= BARE_CONNECTIONS) {
             close(fd);
             continue;
         }
-        int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        state[fd].came = state[fd].owed = 0;
-        watch(epoll, fd, EPOLLIN, EPOLL_CTL_ADD);
+        memset(&state[fd], 0, sizeof state[fd]);
+        state[fd].open = true;
+        highest = fd > highest ? fd : highest;
+        watch(fd, EPOLLIN, EPOLL_CTL_ADD);
     }
 }
 
+static void leave(int fd)
+{
+    state[fd].open = false;
+    close(fd);
+}
+
+static void set_blocked(int fd, bool blocked)
+{
+    if (state[fd].blocked == blocked)
+        return;
+    state[fd].blocked = blocked;
+    watch(fd, blocked ? EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
+}
+
 /* Sends what is owed; asks for EPOLLOUT while the kernel takes no more. */
-static void pay(int epoll, int fd, int was_blocked)
+static void pay(int fd)
 {
     while (state[fd].owed > 0) {
         size_t size = state[fd].owed < BUFFER ? state[fd].owed : BUFFER;
         ssize_t sent = send(fd, answer, size, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
-            if (!was_blocked)
-                watch(epoll, fd, EPOLLOUT, EPOLL_CTL_MOD);
+            set_blocked(fd, true);
             return;
         }
         if (sent < 0) {
-            close(fd);
+            leave(fd);
             return;
         }
         state[fd].owed -= (size_t)sent;
     }
-    if (was_blocked)
-        watch(epoll, fd, EPOLLIN, EPOLL_CTL_MOD);
+    set_blocked(fd, false);
 }
 
-static void serve(int epoll, int fd)
+static void publish(int from, size_t bytes)
+{
+    for (int fd = 0; fd <= highest; fd++)
+        if (state[fd].open && fd != from) {
+            state[fd].owed += bytes;
+            pay(fd);
+        }
+}
+
+static void serve(int fd)
 {
     ssize_t size = recv(fd, received, sizeof received, 0);
     if (size <= 0) {
-        close(fd);
+        leave(fd);
         return;
     }
-    size_t came = state[fd].came + (size_t)size;
-    state[fd].owed += came / bytes_in * bytes_out;
-    state[fd].came = came % bytes_in;
-    pay(epoll, fd, 0);
-}
-
-static int listen_on(int port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4096) != 0)
-        fail("listen");
-    return fd;
+    size_t came = state[fd].came + (size_t)size, bytes = came / bare.bytes_in * bare.bytes_out;
+    state[fd].came = came % bare.bytes_in;
+    if (bare.fan_out) {
+        publish(fd, bytes);
+        return;
+    }
+    state[fd].owed += bytes;
+    pay(fd);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4 || atol(argv[2]) <= 0 || atol(argv[3]) <= 0) {
-        fprintf(stderr, "usage: bare_echo PORT BYTES_IN BYTES_OUT\n");
-        return 2;
-    }
-    bytes_in = (size_t)atol(argv[2]);
-    bytes_out = (size_t)atol(argv[3]);
+    bare = bare_start(argc, argv);
     memset(answer, 'x', sizeof answer);
-    int epoll = epoll_create1(0), listener = listen_on(atoi(argv[1]));
-    watch(epoll, listener, EPOLLIN, EPOLL_CTL_ADD);
-    watch(epoll, STDIN_FILENO, EPOLLIN, EPOLL_CTL_ADD);
+    epoll = epoll_create1(0);
+    watch(bare.listener, EPOLLIN, EPOLL_CTL_ADD);
+    watch(STDIN_FILENO, EPOLLIN, EPOLL_CTL_ADD);
     for (;;) {
         struct epoll_event events[EVENTS];
         int count = epoll_wait(epoll, events, EVENTS, -1);
@@ -119,12 +119,12 @@ int main(int argc, char **argv)
             int fd = events[i].data.fd;
             if (fd == STDIN_FILENO)
                 return 0;
-            if (fd == listener)
-                accept_all(epoll, listener);
+            if (fd == bare.listener)
+                accept_all();
             else if (events[i].events & EPOLLOUT)
-                pay(epoll, fd, 1);
+                pay(fd);
             else
-                serve(epoll, fd);
+                serve(fd);
         }
     }
 }

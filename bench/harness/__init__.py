@@ -3,6 +3,7 @@
     cells.py     what there is to measure: a table of cells
     servers.py   what is measured: Swale, the bare servers, the peers, and how each is started
     loads.py     the load generators, and what they tell
+    processes.py starting and ending them, on their cores
     accounts.py  what the kernel tells about a process: CPU, waiting, memory
     measure.py   runs a cell: every subject in turns, round after round
     report.py    the table, and the JSON
@@ -27,7 +28,7 @@ The JSON (--json FILE) has everything that the table has, and every single run. 
         {
           "name": "echo-20",
           "title": "echo of 20 B, 1 in flight, 100 connections",
-          "kind": "rate",                                                  or "latency", "memory"
+          "kind": "rate",                                                  or "latency", "memory", "text"
           "unit": "messages",                                              what is counted: "messages", "deliveries", "handshakes"
           "axis": null,                                                    or what x is: "connections", "threads", "% of capacity"
           "parameters": {"connections": 100, "size": 20, "depth": 1},      of the load, as far as they are the same for every x
@@ -47,7 +48,7 @@ The JSON (--json FILE) has everything that the table has, and every single run. 
                     "rate": {"median": 0.99, "min": ..., "max": ...},
                     "server_cpu_us": ...
                   },
-                  "limit": "server"                                        or "load", "both", "neither"; only where kind is "rate"
+                  "limit": "server"                                        or "load": see below; only where kind is "rate"
                 }
               ]
             }
@@ -61,10 +62,13 @@ Figures, where `kind` is "rate":
     rate            units a second
     server_cpu_us   µs of CPU of the server, all threads and children, for each unit
     load_cpu_us     the same of the load generator
-    server_busy     the part of the time in which it was let run (not kept waiting by others on its core) that it ran: 0 to 1 for
-    load_busy       each thread; a process that is over 0.95 cannot do more. `limit` says which of the two was
+    server_busy     the part of the time in which it was let run (and not kept waiting by others on its core) that it ran; of several
+    load_busy       threads, on average. While the other side is kept waiting it has nothing to do: low figures tell of a busy machine
     wire_out        bytes that the load sent, and
     wire_in         bytes that it received, for each unit, without TLS, TCP and IP
+
+Server and load work one behind the other, so the one that has more to do for a message is what the rate tells about: where `limit`
+is "load" (load_cpu_us is 95% of server_cpu_us or more) the server could do more than `rate`, and only server_cpu_us tells about it.
 
 where it is "latency" (open loop; x is the load, in % of the base's capacity, and the same messages a second for every subject):
 
@@ -76,6 +80,8 @@ where it is "latency" (open loop; x is the load, in % of the base's capacity, an
 where it is "memory" (x is null):
 
     bytes           of user memory (private pages) for each connection, over those of the server without connections
+
+where it is "text" there is only `text`: what a program printed (the cell micro).
 
 A ratio says how many times better the base is: for `rate` and `offered` the base's figure divided by the subject's, for all others
 (which are costs) the subject's divided by the base's. More than 1 is good for the base.

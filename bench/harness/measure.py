@@ -1,0 +1,211 @@
+"""measure.py - runs a cell: every subject in turns, round after round."""
+
+import statistics
+import subprocess
+
+from .loads import Load, swale_bench
+from .processes import CORES, Failed, server_cores, start
+
+# What is good when it is more; everything else is a cost.
+RATES = {"rate", "offered"}
+# What a share of the base's would say nothing about.
+NOT_COMPARED = {"server_busy", "load_busy", "load_cpu_us", "offered", "late_p99_us"}
+# So much of the server's work is as much as all of it.
+NEARLY = 0.95
+
+GENERATOR_SECONDS = 1  # of warm-up
+
+
+class Run:
+    """The settings of one call of the harness."""
+
+    def __init__(self, build, rounds, seconds):
+        self.build, self.rounds, self.seconds = build, rounds, seconds
+
+
+# ---- One run of one subject: a function gives its figures
+
+
+def load_arguments(server, mode, parameters):
+    arguments = [mode, server.port]
+    paths = server.subject.paths
+    if paths:
+        echo, topic, publisher = paths
+        arguments += ["--path", topic, "--publisher", publisher] if mode == "fan-out" else ["--path", echo]
+    for name in "connections", "size", "depth", "payload", "deflate", "tls":
+        if name in parameters:
+            arguments += [f"--{name}", parameters[name]]
+    return arguments
+
+
+def closed(run, subject, parameters, threads, _):
+    """`load` keeps as many messages in flight as it is told."""
+    with subject.server(parameters, threads) as server:
+        arguments = load_arguments(server, parameters["mode"], parameters) + ["--seconds", run.seconds]
+        with Load(run.build, arguments, threads) as load:
+            before, load_before = server.account(), load.account()
+            done = load.run(run.seconds)
+            after, load_after = server.account(), load.account()
+    units = done["units"]
+    return {
+        "rate": units / done["seconds"],
+        "server_cpu_us": after.cpu_since(before) * 1e6 / units,
+        "load_cpu_us": load_after.cpu_since(load_before) * 1e6 / units,
+        "server_busy": after.busy_since(before, threads),
+        "load_busy": load_after.busy_since(load_before, 1),
+        "wire_out": done["sent"] / units,
+        "wire_in": done["received"] / units,
+    }
+
+
+def idle(run, subject, parameters, threads, _):
+    with subject.server(parameters, threads) as server:
+        before = server.private_bytes()
+        with Load(run.build, load_arguments(server, "idle", parameters)):
+            after = server.private_bytes()
+    return {"bytes": (after - before) / parameters["connections"]}
+
+
+def bench_options(parameters):
+    options = ["--binary"]
+    for name in "connections", "size", "depth":
+        if name in parameters:
+            options += [f"--{name}", parameters[name]]
+    return options
+
+
+def generator(run, subject, parameters, threads, _):
+    """`swale bench` in a closed loop. The accounts of the server have the warm-up and the opening too, so they are taken of a
+    run by count, without a warm-up."""
+    with subject.server(parameters, threads) as server:
+        url = f"ws://127.0.0.1:{server.port}/echo"
+        options = bench_options(parameters)
+        tried = swale_bench(run.build, url, *options, "--warm-up", "off", "-d", f"{max(int(run.seconds * 250), 200)}ms")
+        count = max(int(tried["messages"]["per_second"] * run.seconds), 1)
+        before = server.account()
+        done = swale_bench(run.build, url, *options, "-n", count)
+        after = server.account()
+    own = done["generator"]
+    return {
+        "rate": done["messages"]["per_second"],
+        "server_cpu_us": after.cpu_since(before) * 1e6 / count,
+        "load_cpu_us": (own["user_seconds"] + own["system_seconds"]) * 1e6 / count,
+        "server_busy": after.busy_since(before, threads),
+        "load_busy": own["busiest"],
+    }
+
+
+def latency(run, subject, parameters, threads, share):
+    """An open loop at a share of what the base can do; the same messages a second for all."""
+    offered = max(int(parameters["capacity"] * share / 100), 1)
+    with subject.server(parameters, threads) as server:
+        url = f"ws://127.0.0.1:{server.port}/echo"
+        options = [*bench_options(parameters), "-r", offered, "-d", f"{int(run.seconds * 1000)}ms", "--warm-up", "500ms"]
+        done = swale_bench(run.build, url, *options)
+    figures = {"offered": float(offered), "rate": done["messages"]["per_second"]}
+    for name in "p50", "p90", "p99", "p99.9", "p99.99", "max":
+        figures[f"{name}_us"] = done["latency_us"][name]
+    figures["late_p99_us"] = done["lateness_us"]["p99"]
+    return figures
+
+
+WAYS = {"closed": closed, "idle": idle, "generator": generator, "latency": latency}
+
+
+# ---- A cell
+
+
+def threads_at(cell, x):
+    return x if cell.axis == "threads" else 1
+
+
+def parameters_at(cell, x):
+    parameters = dict(cell.parameters)
+    parameters.setdefault("mode", "fan-out" if "fan-out" in cell.needs else "echo")
+    if cell.axis == "connections":
+        parameters["connections"] = x
+    return parameters
+
+
+def capacity(run, base, parameters):
+    """What the base echoes in a closed loop with as many connections, one message in flight on each."""
+    return closed(run, base, {**parameters, "mode": "echo", "depth": 1}, 1, None)["rate"]
+
+
+def spread(runs):
+    return {"median": statistics.median(runs), "min": min(runs), "max": max(runs)}
+
+
+def ratio(name, base, other):
+    """How many times better the base is."""
+    better, worse = (base, other) if name in RATES else (other, base)
+    return better / worse if worse else float("inf")
+
+
+def limit(figures, threads):
+    """Which of the two the rate tells about: of two that take turns, the one with more to do for each message."""
+    server, load = (figures[f"{name}_cpu_us"]["median"] for name in ("server", "load"))
+    return "server" if load < NEARLY * server / threads else "load"
+
+
+def point(x, runs, base_runs, threads):
+    figures = {name: {**spread([run[name] for run in runs]), "runs": [run[name] for run in runs]} for name in runs[0]}
+    result = {"x": x, "figures": figures}
+    if runs is not base_runs and base_runs:
+        pairs = list(zip(base_runs, runs))
+        result["ratios"] = {
+            name: spread([ratio(name, base[name], other[name]) for base, other in pairs if name in base]) for name in figures if name not in NOT_COMPARED
+        }
+    if "load_busy" in figures:
+        result["limit"] = limit(figures, threads)
+    return result
+
+
+def take_turns(run, cell, subjects, skipped):
+    """The figures of all runs: runs[subject][x]. A subject that fails once is out, and `skipped` says why."""
+    way = WAYS[cell.way]
+    xs = [x for x in cell.xs if cell.axis != "threads" or x <= len(CORES)]
+    taking = list(subjects)
+    runs = {subject.name: {x: [] for x in xs} for subject in taking}
+    extra = {"capacity": capacity(run, taking[0], parameters_at(cell, None))} if cell.way == "latency" else {}
+    for _ in range(run.rounds):
+        for x in xs:
+            for subject in list(taking):
+                try:
+                    figures = way(run, subject, {**parameters_at(cell, x), **extra}, threads_at(cell, x), x)
+                    runs[subject.name][x].append(figures)
+                except Failed as why:
+                    skipped[subject.name] = f"failed: {why}"
+                    taking.remove(subject)
+                    del runs[subject.name]
+    return runs
+
+
+def primitives(run):
+    """What bench/micro prints, as it is."""
+    process = start([f"{run.build}/bench/micro"], server_cores(1), stdout=subprocess.PIPE, text=True)
+    text, _ = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit("bench: micro failed")
+    return text
+
+
+def measure(run, cell, subjects):
+    """The cell's part of the JSON: see the package's docstring."""
+    result = {"name": cell.name, "title": cell.title, "kind": cell.kind}
+    if cell.way == "micro":
+        return {**result, "text": primitives(run)}
+    asked = [subject for subject in subjects if not cell.only or subject.family in cell.only]
+    skipped = {subject.name: why for subject in asked if (why := subject.lacks(cell))}
+    taking = [subject for subject in asked if subject.name not in skipped]
+    runs = take_turns(run, cell, taking, skipped) if taking else {}
+    base = next(iter(runs), None)
+    return {
+        **result,
+        "unit": cell.unit,
+        "axis": cell.axis,
+        "parameters": cell.parameters,
+        "base": base,
+        "skipped": skipped,
+        "subjects": [{"name": name, "points": [point(x, runs[name][x], runs[base][x], threads_at(cell, x)) for x in runs[name]]} for name in runs],
+    }

@@ -1,0 +1,141 @@
+"""report.py - the table for people, and the JSON for programs."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+
+COLUMNS = {
+    "rate": ["rate", "server_cpu_us", "load_cpu_us"],
+    "latency": ["offered", "rate", "p50_us", "p90_us", "p99_us", "p99.9_us", "p99.99_us", "max_us", "late_p99_us"],
+    "memory": ["bytes"],
+}
+HEADS = {
+    "rate": "{unit}/s",
+    "offered": "offered/s",
+    "server_cpu_us": "CPU µs",
+    "load_cpu_us": "load's",
+    "bytes": "bytes",
+    "wire_in": "wire B",
+}
+LIMITS = {"server": "", "load": "the load was the limit"}
+
+
+def number(value):
+    if value == 0 or abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def columns_of(cell):
+    columns = list(COLUMNS[cell["kind"]])
+    if cell["parameters"].get("deflate", "none") != "none" and cell["kind"] == "rate":
+        columns.append("wire_in")
+    return columns
+
+
+def ratio_text(ratio):
+    return f"{ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})"
+
+
+def row(subject, point, columns):
+    """A figure, and behind it the ratio where there is one."""
+    cells = [subject if point["x"] is None else f"{subject} @{point['x']}"]
+    for name in columns:
+        figure = point["figures"].get(name)
+        cells.append(number(figure["median"]) if figure else "-")
+        if name in ("rate", "server_cpu_us", "bytes"):
+            ratio = point.get("ratios", {}).get(name)
+            cells.append(ratio_text(ratio) if ratio else "")
+    cells.append(LIMITS[point["limit"]] if "limit" in point else "")
+    return cells
+
+
+def head(cell, columns):
+    cells = [cell["base"] + " is so many times better:" if len(cell["subjects"]) > 1 else ""]
+    for name in columns:
+        cells.append(HEADS.get(name, name.replace("_us", " µs").replace("late_", "late ")).format(unit=cell["unit"]))
+        if name in ("rate", "server_cpu_us", "bytes"):
+            cells.append("")
+    return [*cells, ""]
+
+
+def table(cell):
+    columns = columns_of(cell)
+    rows = [head(cell, columns)]
+    for subject in cell["subjects"]:
+        rows += [row(subject["name"], point, columns) for point in subject["points"]]
+    widths = [max(len(line[n]) for line in rows) for n in range(len(rows[0]))]
+    return ["  ".join([line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]).rstrip() for line in rows]
+
+
+def show(cell):
+    print(f"\n{cell['name']}: {cell['title']}")
+    if "text" in cell:
+        print(cell["text"], end="", flush=True)
+        return
+    if cell["subjects"]:
+        print("\n".join("  " + line for line in table(cell)))
+    for name, why in cell["skipped"].items():
+        print(f"  {name}: {why}")
+    sys.stdout.flush()
+
+
+# ---- The JSON
+
+
+def processor():
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def machine():
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20,
+    }
+
+
+def output_of(command, **options):
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **options).stdout.strip()
+    except OSError:
+        return ""
+
+
+def swale(build):
+    here = os.path.dirname(os.path.abspath(__file__))
+    version = output_of([f"{build}/swale", "--version"]).split()
+    return {
+        "version": version[-1] if version else "",
+        "revision": output_of(["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=here),
+    }
+
+
+def document(run, quick, subjects, missing, cells):
+    return {
+        "format": 1,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": " ".join(sys.argv),
+        "machine": machine(),
+        "swale": swale(run.build),
+        "settings": {"rounds": run.rounds, "seconds": run.seconds, "quick": quick},
+        "subjects": subjects,
+        "missing": missing,
+        "cells": cells,
+    }
+
+
+def write(path, whole):
+    """All or nothing: whoever reads it meanwhile finds the one before."""
+    with open(path + ".new", "w") as f:
+        json.dump(whole, f, indent=1)
+        f.write("\n")
+    os.replace(path + ".new", path)

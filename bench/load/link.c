@@ -1,0 +1,182 @@
+#include "link.h"
+
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+SSL_SESSION *link_session;
+static SSL_CTX *context;
+
+static int keep_session(SSL *tls, SSL_SESSION *session)
+{
+    (void)tls;
+    SSL_SESSION_free(link_session);
+    link_session = session;
+    return 1; /* it is ours now */
+}
+
+/* One cipher for all servers: browsers' first choice. The certificate was made for the benchmark, and is not looked
+ * at. */
+void link_setup(void)
+{
+    if (!plan.tls)
+        return;
+    context = SSL_CTX_new(TLS_client_method());
+    if (!context || SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") != 1 ||
+        SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1)
+        refuse("OpenSSL");
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  (plan.mode == LOAD_IDLE ? SSL_MODE_RELEASE_BUFFERS : 0));
+    SSL_CTX_set_read_ahead(context, plan.mode != LOAD_IDLE);
+    if (plan.resume) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, keep_session);
+    }
+}
+
+int link_dial(void)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)plan.port) };
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
+        fail("connect");
+    if (plan.mode != LOAD_STORM)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+SSL *link_tls(int fd)
+{
+    SSL *tls = SSL_new(context);
+    if (!tls || SSL_set_fd(tls, fd) != 1)
+        refuse("OpenSSL");
+    if (link_session)
+        SSL_set_session(tls, link_session);
+    SSL_set_connect_state(tls);
+    return tls;
+}
+
+size_t link_request(char *out, size_t room, const char *path)
+{
+    static const char *const offers[] = {
+        [LOAD_PLAIN] = "",
+        [LOAD_SHARED] = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+                        "client_no_context_takeover\r\n",
+        [LOAD_DEDICATED] = "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+    };
+    int size = snprintf(out, room,
+                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+                        path, plan.port, offers[plan.deflate]);
+    if (size < 0 || (size_t)size >= room)
+        refuse("the path is too long");
+    return (size_t)size;
+}
+
+static void check_deflate(const char *head)
+{
+    bool agreed = strstr(head, "permessage-deflate") != NULL;
+    bool forgets = strstr(head, "server_no_context_takeover") != NULL;
+    if (agreed != (plan.deflate != LOAD_PLAIN) || (agreed && forgets != (plan.deflate == LOAD_SHARED)))
+        refuse("the server answers another permessage-deflate than was offered");
+}
+
+/* `answer` has room for a zero behind it. */
+bool link_opened(const char *answer, size_t size)
+{
+    if (size < 4 || memcmp(answer + size - 4, "\r\n\r\n", 4) != 0)
+        return false;
+    if (strncmp(answer, "HTTP/1.1 101 ", 13) != 0)
+        refuse("the server refused the handshake");
+    check_deflate(answer);
+    return true;
+}
+
+/* Byte by byte, because frames may follow: setting up is not what is measured. */
+static void shake_hands(struct link *link, const char *path)
+{
+    char text[1024];
+    size_t size = link_request(text, sizeof text, path), got = 0;
+    ssize_t sent = link->tls ? SSL_write(link->tls, text, (int)size) : send(link->fd, text, size, 0);
+    if (sent != (ssize_t)size)
+        refuse("the handshake cannot be sent");
+    memset(text, 0, sizeof text);
+    while (!link_opened(text, got)) {
+        ssize_t one = link->tls ? SSL_read(link->tls, text + got, 1) : recv(link->fd, text + got, 1, 0);
+        if (one != 1 || ++got == sizeof text - 1)
+            refuse("no answer to the handshake");
+    }
+}
+
+struct link link_open(const char *path)
+{
+    struct link link = { .fd = link_dial() };
+    if (plan.tls) {
+        link.tls = link_tls(link.fd);
+        if (SSL_connect(link.tls) != 1)
+            refuse("no TLS");
+    }
+    if (path)
+        shake_hands(&link, path);
+    if (plan.tls && fcntl(link.fd, F_SETFL, O_NONBLOCK) != 0) /* OpenSSL knows no MSG_DONTWAIT */
+        fail("fcntl");
+    return link;
+}
+
+static ssize_t tls_result(struct link *link, int result)
+{
+    if (result > 0)
+        return result;
+    int error = SSL_get_error(link->tls, result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        refuse("the server closed a connection, or broke its TLS");
+    return -1;
+}
+
+ssize_t link_receive(struct link *link, char *out, size_t room)
+{
+    if (link->tls)
+        return tls_result(link, SSL_read(link->tls, out, (int)room));
+    ssize_t size = recv(link->fd, out, room, MSG_DONTWAIT);
+    if (size == 0)
+        refuse("the server closed a connection");
+    if (size < 0 && errno != EAGAIN)
+        fail("recv");
+    return size;
+}
+
+ssize_t link_send(struct link *link, const char *data, size_t size)
+{
+    if (link->tls)
+        return tls_result(link, SSL_write(link->tls, data, (int)size));
+    ssize_t sent = send(link->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN)
+        fail("send");
+    return sent;
+}
+
+bool link_has_more(const struct link *link)
+{
+    return link->tls && SSL_has_pending(link->tls);
+}
+
+void link_reset(struct link *link)
+{
+    struct linger reset = { .l_onoff = 1 };
+    setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (link->tls) {
+        SSL_set_shutdown(link->tls, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else its session is forgotten */
+        SSL_free(link->tls);
+        link->tls = NULL;
+    }
+    close(link->fd);
+}
