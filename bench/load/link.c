@@ -15,10 +15,13 @@
 SSL_SESSION *link_session;
 static SSL_CTX *context;
 
+/* The first serves all: Node takes a ticket that came with a whole handshake, but not one that came with a resumed
+ * session. */
 static int keep_session(SSL *tls, SSL_SESSION *session)
 {
     (void)tls;
-    SSL_SESSION_free(link_session);
+    if (link_session)
+        return 0;
     link_session = session;
     return 1; /* it is ours now */
 }
