@@ -135,7 +135,7 @@ SWALE_API struct swale_span swale_shared_payload(const struct swale_shared *shar
 SWALE_API enum swale_kind swale_shared_kind(const struct swale_shared *shared);
 
 /* As swale_conn_send; takes a reference of its own. On a client connection, which must mask, it copies; a short
- * message is copied too. */
+ * message may be copied too. */
 SWALE_API int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared);
 
 /* Sends a ping behind what is queued (RFC 6455 section 5.5.2); the answer comes as on_pong. The payload, of at most

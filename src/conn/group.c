@@ -33,6 +33,7 @@ int swale__conn_group_new(struct swale__conn_group **group, const struct swale__
         return -ENOMEM;
     made->loop = options->loop;
     made->allocator = options->allocator;
+    made->common.allocator = options->allocator;
     made->counters = options->counters;
     made->on_gone = options->on_gone;
     made->on_released = options->on_released;
@@ -76,6 +77,7 @@ void swale__conn_group_free(struct swale__conn_group *group)
     destroy_all(&group->live);
     destroy_all(&group->lingering);
     swale__incoming_free_spares(group);
+    swale__common_done(&group->common);
     if (group->inflater)
         swale_inflater_free(group->inflater);
     for (size_t i = 0; i < SWALE__WINDOWS; i++) {

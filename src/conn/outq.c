@@ -6,6 +6,8 @@
 #include "conn/outq.h"
 
 #include "base/memory.h"
+#include "conn/common.h"
+#include "conn/segment.h"
 #include "io/turn.h"
 
 #include <swale/proto.h>
@@ -15,22 +17,6 @@
 struct swale__chunk {
     uint32_t used; /* bytes from the beginning of the chunk */
     uint32_t live; /* segments in it */
-};
-
-enum {
-    STARTS_FRAME = 1, /* its first byte is the first of a frame */
-    BEGUN = 2         /* some of it has left or is in flight */
-};
-
-struct swale__segment {
-    struct swale__segment *next;
-    char *data;
-    size_t size;                 /* still to leave */
-    struct swale_shared *shared; /* referred to; NULL for copied bytes */
-    uintptr_t tag;               /* of a shared one */
-    struct swale__chunk *chunk;  /* that this head lies in; NULL: in a block of its own */
-    size_t block_size;
-    unsigned flags;
 };
 
 /* Segments lie at multiples of 8, behind the chunk's own 8 bytes. */
@@ -43,6 +29,10 @@ enum { RUN_MAX = SWALE__CHUNK_SIZE - (int)sizeof(struct swale__chunk) - (int)siz
 
 /* What is larger than so many runs gets a block of its own: a message of 16 KiB still goes without allocating. */
 enum { SPLIT_MAX = 5 * RUN_MAX };
+
+/* Shared frames up to this size that are in the queue for good are copied: cheaper than counting references across
+ * threads. */
+enum { COPY_MAX = 512 };
 
 /* ---- Segments --------------------------------------------------------------------------------------- */
 
@@ -106,6 +96,8 @@ static void free_segment(struct swale__outq *queue, struct swale_loop *loop, str
     struct swale__chunk *chunk = segment->chunk;
     if (segment->shared)
         swale_shared_unref(segment->shared);
+    if (chunk && segment->common)
+        swale__common_release(segment->common);
     if (!chunk) {
         queue->held -= segment->block_size;
         swale__free(swale__loop_allocator(loop), segment, segment->block_size);
@@ -117,6 +109,117 @@ static void free_segment(struct swale__outq *queue, struct swale_loop *loop, str
         queue->chunk = NULL;
     queue->held -= SWALE__CHUNK_SIZE;
     swale__loop_chunk_free(loop, chunk);
+}
+
+static void free_list(struct swale__outq *queue, struct swale_loop *loop, struct swale__segment *first)
+{
+    while (first) {
+        struct swale__segment *next = first->next;
+        free_segment(queue, loop, first);
+        first = next;
+    }
+}
+
+static void link_at_tail(struct swale__outq *queue, struct swale__segment *first, struct swale__segment *last)
+{
+    if (queue->tail)
+        queue->tail->next = first;
+    else
+        queue->head = first;
+    queue->tail = last;
+}
+
+/* ---- A queue that is a common segment --------------------------------------------------------------- */
+
+/* The node that is the whole queue, or NULL. What the queue lacks of the node's size has left, from its front. */
+static struct swale__common_node *common_of(const struct swale__outq *queue)
+{
+    bool common = queue->head && (queue->head->flags & SWALE__COMMON);
+    return common ? (struct swale__common_node *)(void *)queue->head : NULL;
+}
+
+static void set_common(struct swale__outq *queue, struct swale__common_node *node)
+{
+    queue->head = queue->tail = node ? &node->segment : NULL;
+}
+
+static void drop_common(struct swale__outq *queue, struct swale__common_node *node)
+{
+    set_common(queue, NULL);
+    queue->size = 0;
+    swale__common_release(node);
+}
+
+/* Shortens the node to where the frame ends that holds its byte number `size`, counted from 1. */
+static void shorten_common(struct swale__outq *queue, struct swale__common_node *node, size_t size)
+{
+    size_t gone = node->segment.size - queue->size;
+    while (node->before && node->before->segment.size >= size)
+        node = node->before;
+    set_common(queue, node);
+    queue->size = node->segment.size - gone;
+}
+
+/* A segment of the queue's own for what is in flight, which must stay where it is. */
+static int borrow_common(struct swale__outq *queue, struct swale_loop *loop, struct swale__common_node *node)
+{
+    struct swale__segment *segment = new_segment(queue, loop, 0);
+    if (!segment)
+        return -ENOMEM;
+    segment->data = node->segment.data + node->segment.size - queue->size;
+    segment->size = queue->size;
+    segment->common = node;
+    segment->flags = SWALE__STARTS_FRAME | SWALE__BEGUN;
+    queue->head = queue->tail = segment;
+    return 0;
+}
+
+/* A segment for the last message of the node, but for the bytes before `from`. */
+static struct swale__segment *refer_to_last(struct swale__outq *queue, struct swale_loop *loop,
+                                            const struct swale__common_node *node, size_t from)
+{
+    size_t start = node->segment.size - node->frame.size;
+    size_t gone = from > start ? from - start : 0;
+    struct swale__segment *segment = new_segment(queue, loop, 0);
+    if (!segment)
+        return NULL;
+    segment->data = (char *)node->frame.data + gone;
+    segment->size = node->frame.size - gone;
+    segment->shared = swale_shared_ref(node->segment.shared);
+    segment->tag = node->segment.tag;
+    segment->flags = SWALE__STARTS_FRAME | (gone > 0 ? SWALE__BEGUN : 0);
+    return segment;
+}
+
+/* A segment for each of the node's messages that has not left. */
+static int split_common(struct swale__outq *queue, struct swale_loop *loop, struct swale__common_node *whole)
+{
+    size_t gone = whole->segment.size - queue->size;
+    struct swale__segment *first = NULL, *last = NULL;
+    for (struct swale__common_node *node = whole; node && node->segment.size > gone; node = node->before) {
+        struct swale__segment *segment = refer_to_last(queue, loop, node, gone);
+        if (!segment)
+            goto out_of_memory;
+        segment->next = first;
+        first = segment;
+        last = last ? last : segment;
+    }
+    queue->head = first;
+    queue->tail = last;
+    swale__common_release(whole);
+    return 0;
+out_of_memory:
+    free_list(queue, loop, first);
+    return -ENOMEM;
+}
+
+/* Makes segments of the queue's own of a common one. -ENOMEM, and then nothing has changed. */
+static int own_segments(struct swale__outq *queue, struct swale_loop *loop)
+{
+    struct swale__common_node *node = common_of(queue);
+    if (!node)
+        return 0;
+    return queue->in_flight > 0 ? borrow_common(queue, loop, node) : split_common(queue, loop, node);
 }
 
 /* ---- Appending copies ------------------------------------------------------------------------------- */
@@ -161,15 +264,6 @@ static char *extend(struct swale__outq *queue, size_t size)
     return end;
 }
 
-static void link_at_tail(struct swale__outq *queue, struct swale__segment *first, struct swale__segment *last)
-{
-    if (queue->tail)
-        queue->tail->next = first;
-    else
-        queue->head = first;
-    queue->tail = last;
-}
-
 /* Several runs, each but the last in a chunk that it fills. */
 static int append_split(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit, size_t size)
 {
@@ -187,15 +281,11 @@ static int append_split(struct swale__outq *queue, struct swale_loop *loop, cons
         last = segment;
         offset += n;
     }
-    first->flags = STARTS_FRAME;
+    first->flags = SWALE__STARTS_FRAME;
     link_at_tail(queue, first, last);
     return 0;
 out_of_memory:
-    while (first) {
-        struct swale__segment *next = first->next;
-        free_segment(queue, loop, first);
-        first = next;
-    }
+    free_list(queue, loop, first);
     return -ENOMEM;
 }
 
@@ -205,7 +295,7 @@ static int append_block(struct swale__outq *queue, struct swale_loop *loop, cons
     if (!segment)
         return -ENOMEM;
     copy_unit(unit, 0, segment->data, size);
-    segment->flags = STARTS_FRAME;
+    segment->flags = SWALE__STARTS_FRAME;
     link_at_tail(queue, segment, segment);
     return 0;
 }
@@ -217,8 +307,10 @@ static int append_unit(struct swale__outq *queue, struct swale_loop *loop, const
     size_t size = unit->a.size + unit->b.size;
     if (size == 0)
         return 0;
+    int error = own_segments(queue, loop);
+    if (error < 0)
+        return error;
     char *room = extend(queue, size);
-    int error = 0;
     if (room)
         copy_unit(unit, 0, room, size);
     else if (size <= SPLIT_MAX)
@@ -243,19 +335,39 @@ int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop
 
 /* ---- Appending references --------------------------------------------------------------------------- */
 
-int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale_shared *shared,
-                              struct swale_span frame, uintptr_t tag)
+/* Only a queue that is written at the end of this turn, and has nothing else in it: so a common segment is
+ * short-lived but for what the stream does not take. */
+static bool step_in_common(struct swale__outq *queue, struct swale__common *common,
+                           const struct swale__common_message *message)
 {
-    struct swale__segment *segment = new_segment(queue, loop, 0);
+    struct swale__common_node *node = common_of(queue);
+    if (queue->full || queue->in_flight > 0 || queue->size != (node ? node->segment.size : 0))
+        return false;
+    node = swale__common_step(common, node, message);
+    if (!node)
+        return false;
+    set_common(queue, node);
+    queue->size = node->segment.size;
+    return true;
+}
+
+int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale__common *common,
+                              const struct swale__common_message *message)
+{
+    if (step_in_common(queue, common, message))
+        return 0;
+    if (message->tag == 0 && message->frame.size <= COPY_MAX)
+        return swale__outq_append(queue, loop, message->frame, swale_span(NULL, 0));
+    struct swale__segment *segment = own_segments(queue, loop) == 0 ? new_segment(queue, loop, 0) : NULL;
     if (!segment)
         return -ENOMEM;
-    segment->data = (char *)frame.data; /* never written to */
-    segment->size = frame.size;
-    segment->shared = swale_shared_ref(shared);
-    segment->tag = tag;
-    segment->flags = STARTS_FRAME;
+    segment->data = (char *)message->frame.data; /* never written to */
+    segment->size = message->frame.size;
+    segment->shared = swale_shared_ref(message->shared);
+    segment->tag = message->tag;
+    segment->flags = SWALE__STARTS_FRAME;
     link_at_tail(queue, segment, segment);
-    queue->size += frame.size;
+    queue->size += message->frame.size;
     return 0;
 }
 
@@ -275,14 +387,17 @@ static void remove_behind(struct swale__outq *queue, struct swale_loop *loop, st
     free_segment(queue, loop, segment);
 }
 
+/* Without the memory that it takes to tell a common segment's messages apart, none is taken back. */
 size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all)
 {
     size_t dropped = 0;
+    if (own_segments(queue, loop) < 0)
+        return 0;
     struct swale__segment *previous = NULL;
     struct swale__segment *segment = queue->head;
     while (segment && (all || dropped == 0)) {
         struct swale__segment *next = segment->next;
-        if (segment->shared && segment->tag == tag && tag != 0 && !(segment->flags & BEGUN)) {
+        if (segment->shared && segment->tag == tag && tag != 0 && !(segment->flags & SWALE__BEGUN)) {
             remove_behind(queue, loop, previous);
             dropped++;
         } else {
@@ -298,15 +413,31 @@ static struct swale__segment *begun_end(const struct swale__outq *queue)
 {
     struct swale__segment *previous = NULL;
     struct swale__segment *segment = queue->head;
-    while (segment && ((segment->flags & BEGUN) || !(segment->flags & STARTS_FRAME))) {
+    while (segment && ((segment->flags & SWALE__BEGUN) || !(segment->flags & SWALE__STARTS_FRAME))) {
         previous = segment;
         segment = segment->next;
     }
     return previous;
 }
 
+static void cut_common(struct swale__outq *queue, struct swale__common_node *node)
+{
+    size_t gone = node->segment.size - queue->size;
+    if (queue->in_flight > 0)
+        return;
+    if (gone > 0)
+        shorten_common(queue, node, gone + 1);
+    else
+        drop_common(queue, node);
+}
+
 void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop)
 {
+    struct swale__common_node *node = common_of(queue);
+    if (node) {
+        cut_common(queue, node);
+        return;
+    }
     struct swale__segment *previous = begun_end(queue);
     while (previous ? previous->next : queue->head)
         remove_behind(queue, loop, previous);
@@ -315,6 +446,15 @@ void swale__outq_cut(struct swale__outq *queue, struct swale_loop *loop)
 /* The room that a run loses at its end is not used again: the next bytes begin a run of their own. */
 void swale__outq_keep(struct swale__outq *queue, struct swale_loop *loop, size_t size)
 {
+    struct swale__common_node *node = common_of(queue);
+    if (node && size > 0 && size < queue->size) {
+        shorten_common(queue, node, node->segment.size - queue->size + size);
+        return;
+    }
+    if (node && size == 0)
+        drop_common(queue, node);
+    if (node)
+        return;
     struct swale__segment *last = NULL;
     struct swale__segment *next = queue->head;
     for (size_t kept = 0; next && kept < size; next = next->next) {
@@ -339,6 +479,12 @@ bool swale__outq_ready(const struct swale__outq *queue)
 static int gather(const struct swale__outq *queue, struct iovec *parts, size_t *total)
 {
     int count = 0;
+    *total = queue->size;
+    if (common_of(queue)) {
+        const struct swale__segment *all = queue->head;
+        parts[0] = (struct iovec){ .iov_base = all->data + (all->size - queue->size), .iov_len = queue->size };
+        return 1;
+    }
     *total = 0;
     for (struct swale__segment *at = queue->head; at && count < SWALE__IOV_MAX; at = at->next) {
         parts[count++] = (struct iovec){ .iov_base = at->data, .iov_len = at->size };
@@ -350,8 +496,8 @@ static int gather(const struct swale__outq *queue, struct iovec *parts, size_t *
 static void mark_begun(struct swale__outq *queue, int count)
 {
     struct swale__segment *segment = queue->head;
-    for (int i = 0; i < count; i++) {
-        segment->flags |= BEGUN;
+    for (int i = 0; i < count && !(segment->flags & SWALE__COMMON); i++) {
+        segment->flags |= SWALE__BEGUN;
         segment = segment->next;
     }
 }
@@ -359,6 +505,13 @@ static void mark_begun(struct swale__outq *queue, int count)
 /* Takes `size` bytes that have left off the front. */
 static void consume(struct swale__outq *queue, struct swale_loop *loop, size_t size)
 {
+    struct swale__common_node *node = common_of(queue);
+    if (node) {
+        queue->size -= size;
+        if (queue->size == 0)
+            drop_common(queue, node);
+        return;
+    }
     while (size > 0 && size >= queue->head->size) {
         size -= queue->head->size;
         remove_behind(queue, loop, NULL);
@@ -368,8 +521,16 @@ static void consume(struct swale__outq *queue, struct swale_loop *loop, size_t s
     struct swale__segment *head = queue->head;
     head->data += size;
     head->size -= size;
-    head->flags |= BEGUN;
+    head->flags |= SWALE__BEGUN;
     queue->size -= size;
+}
+
+/* A slow queue is not to hold what others have in common. Without memory for its own it does, and nothing is lost. */
+static int leave_common(struct swale__outq *queue, struct swale_loop *loop)
+{
+    if (queue->head && queue->in_flight == 0)
+        own_segments(queue, loop);
+    return queue->head ? 1 : 0;
 }
 
 int swale__outq_flush(struct swale__outq *queue, struct swale__stream *stream, size_t *left)
@@ -391,7 +552,7 @@ int swale__outq_flush(struct swale__outq *queue, struct swale__stream *stream, s
         *left += (size_t)n;
         queue->full = (size_t)n < total;
     }
-    return queue->head ? 1 : 0;
+    return leave_common(queue, stream->loop);
 }
 
 void swale__outq_written(struct swale__outq *queue, struct swale_loop *loop, size_t size)
@@ -403,6 +564,9 @@ void swale__outq_written(struct swale__outq *queue, struct swale_loop *loop, siz
 
 void swale__outq_clear(struct swale__outq *queue, struct swale_loop *loop)
 {
+    struct swale__common_node *node = common_of(queue);
+    if (node)
+        drop_common(queue, node);
     while (queue->head)
         remove_behind(queue, loop, NULL);
     queue->in_flight = 0;

@@ -11,8 +11,9 @@
  * A chunk goes back to the pool with the last of its segments. A unit that is too large for a few chunks gets a
  * block of its own size.
  *
- * A segment that has begun to leave is never changed or taken back. Used by connections and by plain HTTP answers
- * alike.
+ * A segment that has begun to leave is never changed or taken back. A queue of shared messages only, which many
+ * others have too, is a single segment that belongs to all of them (common.h), as long as nothing else is in it. Used
+ * by connections and by plain HTTP answers alike.
  */
 #ifndef SWALE_CONN_OUTQ_H
 #define SWALE_CONN_OUTQ_H
@@ -23,6 +24,8 @@
 
 struct swale__segment;
 struct swale__chunk;
+struct swale__common;
+struct swale__common_message;
 
 /* Zeroed: empty. */
 struct swale__outq {
@@ -42,9 +45,10 @@ int swale__outq_append(struct swale__outq *queue, struct swale_loop *loop, struc
 int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop, struct swale_span header,
                               struct swale_span payload, const unsigned char mask[4]);
 
-/* Appends a reference to a whole frame, which lies in the shared message; `tag` is for drop, 0 for never. -ENOMEM. */
-int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale_shared *shared,
-                              struct swale_span frame, uintptr_t tag);
+/* Appends a reference to a whole frame, which lies in the shared message; its `tag` is for drop, 0 for never. What
+ * other queues of the same `common` have too is kept there, if it can be. -ENOMEM. */
+int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale__common *common,
+                              const struct swale__common_message *message);
 
 /* Takes back shared segments of this tag that have not begun to leave: the oldest, or all. How many. */
 size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all);

@@ -163,19 +163,17 @@ int swale_conn_send_part(struct swale_conn *conn, enum swale_kind kind, const vo
 /* A compressed frame stands for itself, without context. The peer's window takes it in, ours does not know it. */
 static int queue_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
 {
-    struct swale_loop *loop = conn->subscriber.loop;
+    struct swale__conn_group *group = conn->group;
     size_t size = swale_shared_payload(shared).size;
-    struct swale_span plain = swale__shared_frame(shared), frame = plain;
+    struct swale_span plain = swale__shared_frame(shared);
+    struct swale__common_message message = { .shared = shared, .frame = plain, .tag = tag };
     if (swale__compress_wanted(conn, size))
-        frame = swale__shared_compressed(shared, conn->group, conn->codec->send_bits);
+        message.frame = swale__shared_compressed(shared, group, conn->codec->send_bits);
     int error = swale_engine_sent_whole(&conn->engine, swale__conn_now(conn));
     if (error < 0)
         return error;
-    if (tag == 0 && frame.size <= SWALE__SHARED_COPY)
-        error = swale__outq_append(&conn->out, loop, frame, swale_span(NULL, 0));
-    else
-        error = swale__outq_append_shared(&conn->out, loop, shared, frame, tag);
-    if (error == 0 && frame.data != plain.data)
+    error = swale__outq_append_shared(&conn->out, conn->subscriber.loop, &group->common, &message);
+    if (error == 0 && message.frame.data != plain.data)
         swale__compress_forget(conn);
     return error;
 }

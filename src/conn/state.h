@@ -22,6 +22,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "conn/common.h"
 #include "conn/conn.h"
 #include "conn/outq.h"
 #include "io/turn.h"
@@ -39,8 +40,6 @@ enum {
     /* Assembly blocks up to this size are kept for the next message, at most so many. */
     SWALE__SPARE_SIZE = 65536,
     SWALE__SPARE_COUNT = 8,
-    /* Shared frames up to this size are copied: cheaper than counting references across threads. */
-    SWALE__SHARED_COPY = 512,
     /* Connections whose transport ends in peace behind on_close: beyond so many, the oldest is dropped. */
     SWALE__LINGER_COUNT = 1024,
     /* What one of them may still send. */
@@ -71,6 +70,7 @@ struct swale__conn_group {
     uint64_t next_id;
     size_t count;
     size_t lingering_count;
+    struct swale__common common;        /* what the connections are sent in common */
     struct swale__list live, lingering; /* the latter in the order of their ends */
     /* Codecs without context, for whole messages; made when first needed. The inflater is away (NULL) while a
      * message that came in pieces has it on lease. */

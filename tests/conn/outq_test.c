@@ -1,6 +1,6 @@
 #include "test.h"
 
-#include "conn/outq.h"
+#include "conn/common.h"
 #include "io/turn.h"
 #include "recorder.h"
 #include "vloop.h"
@@ -13,6 +13,7 @@ struct fixture {
     struct swale__stream *ends[2];
     struct recorder far;
     struct swale__outq queue;
+    struct swale__common common;
 };
 
 static void on_written(void *context, size_t size)
@@ -46,6 +47,7 @@ static void begin(struct fixture *f, size_t capacity, bool in_flight)
     static const struct swale__stream_user user = { on_data, on_written, on_end, on_fail };
     *f = (struct fixture){ .queue = { .size = 0 } };
     test_loop_init(&f->loop);
+    f->common.allocator = swale__loop_allocator(f->loop.loop);
     assert_int_equal(swale__pair(f->ends, f->loop.loop,
                                  &(struct swale__pair_options){ .capacity = capacity, .in_flight = in_flight }),
                      0);
@@ -59,6 +61,7 @@ static void done(struct fixture *f)
     swale__outq_clear(&f->queue, f->loop.loop);
     assert_int_equal(f->queue.size, 0);
     assert_int_equal(f->queue.held, 0);
+    swale__common_done(&f->common);
     recorder_end(&f->far);
     test_loop_settle(&f->loop);
     test_loop_done(&f->loop);
@@ -76,11 +79,16 @@ static struct swale_shared *share(const char *text)
     return shared;
 }
 
+static int try_shared(struct fixture *f, struct swale_shared *shared, uintptr_t tag)
+{
+    struct swale__common_message message = { shared, swale_shared_payload(shared), tag };
+    return swale__outq_append_shared(&f->queue, f->loop.loop, &f->common, &message);
+}
+
 static void append_shared(struct fixture *f, const char *text, uintptr_t tag)
 {
     struct swale_shared *shared = share(text);
-    assert_int_equal(swale__outq_append_shared(&f->queue, f->loop.loop, shared, swale_shared_payload(shared), tag),
-                     0);
+    assert_int_equal(try_shared(f, shared, tag), 0);
     swale_shared_unref(shared);
 }
 
@@ -184,7 +192,7 @@ static void test_warm_queue_does_not_allocate(void **state)
     for (int i = 0; i < 100; i++) {
         warm = i == 2 ? f.loop.memory.allocations : warm;
         append(&f, "some message");
-        swale__outq_append_shared(&f.queue, f.loop.loop, shared, swale_shared_payload(shared), 1);
+        try_shared(&f, shared, 1);
         assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_text("head"), swale_span(large, 16384)), 0);
         append(&f, "some message");
         flush(&f);
