@@ -8,7 +8,8 @@
  *                             lower stream <--ciphertext-- out | SSL | <-- user
  *
  * A stream holds a reference to its context and to the generation that it began with. Every call into
- * OpenSSL is made with the thread's error queue empty, and leaves it empty.
+ * OpenSSL is made with the thread's error queue empty, and leaves it empty; but callbacks of users may not, so that it
+ * is emptied wherever we come from outside.
  */
 #ifndef SWALE_IO_TLS_H
 #define SWALE_IO_TLS_H
@@ -16,6 +17,7 @@
 #include "io/stream.h"
 #include "io/turn.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -126,6 +128,13 @@ void swale__tls_pins_install(SSL_CTX *context, struct swale__tls_settings *setti
 
 /* ---- Faults ----------------------------------------------------------------------------------------- */
 
+/* Empties the thread's error queue. Looking first, on every read and write, costs a quarter of emptying it. */
+static inline void swale__tls_clear_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* Fills `message` with "FILE: FAULT" and returns `error`. Without a fault, the reason on OpenSSL's queue. Drains it.
  */
 int swale__tls_fault(char *message, int error, const char *file, const char *fault);
@@ -173,6 +182,8 @@ struct swale__tls_stream {
     struct swale_span in;
     char *kept;
     size_t kept_size;     /* of the block, not of what is left in it */
+    uint8_t header_read;  /* bytes of the header of the record under way that OpenSSL has */
+    uint16_t record_left; /* bytes of its body that OpenSSL has not, once the header is read */
     uint64_t extra_bytes; /* data since a record without data was last forgiven */
     unsigned extra_records;
 

@@ -1,7 +1,8 @@
 /* tls_bio.c - between OpenSSL and the lower stream: ciphertext in from a span, ciphertext out to a queue.
  *
- * Reading copies straight from the buffer that the lower stream lent us. Writing never blocks: the queue takes
- * all that OpenSSL makes, and is kept short by those who make OpenSSL write.
+ * Reading copies straight from the buffer that the lower stream lent us. OpenSSL reads ahead, and is given no more than
+ * the rest of one record: it takes header and body in one go, and yet never holds a record that we do not know of.
+ * Writing never blocks: the queue takes all that OpenSSL makes, and is kept short by those who make OpenSSL write.
  */
 #include "io/tls.h"
 
@@ -77,6 +78,23 @@ void swale__tls_out_consume(struct swale__tls_out *out, struct swale_loop *loop,
 
 /* ---- The BIO ---------------------------------------------------------------------------------------- */
 
+/* How many of the next `size` bytes belong to the record under way, which they then are counted to. */
+static size_t within_record(struct swale__tls_stream *tls, size_t size)
+{
+    size_t taken = 0;
+    for (; taken < size && tls->header_read < SSL3_RT_HEADER_LENGTH; tls->header_read++, taken++) {
+        if (tls->header_read >= 3) /* RFC 8446 section 5.1: type, version in two bytes, length in two */
+            tls->record_left = (uint16_t)(tls->record_left << 8 | (unsigned char)tls->in.data[taken]);
+    }
+    if (tls->header_read < SSL3_RT_HEADER_LENGTH)
+        return taken;
+    size_t body = size - taken < tls->record_left ? size - taken : tls->record_left;
+    tls->record_left = (uint16_t)(tls->record_left - body);
+    if (tls->record_left == 0)
+        tls->header_read = 0;
+    return taken + body;
+}
+
 static int read_bio(BIO *bio, char *data, int size)
 {
     struct swale__tls_stream *tls = BIO_get_data(bio);
@@ -85,12 +103,11 @@ static int read_bio(BIO *bio, char *data, int size)
         BIO_set_retry_read(bio);
         return -1;
     }
-    if ((size_t)size > tls->in.size)
-        size = (int)tls->in.size;
-    memcpy(data, tls->in.data, (size_t)size);
-    tls->in.data += size;
-    tls->in.size -= (size_t)size;
-    return size;
+    size_t most = (size_t)size < tls->in.size ? (size_t)size : tls->in.size;
+    size_t taken = within_record(tls, most);
+    memcpy(data, tls->in.data, taken);
+    tls->in = swale_span(tls->in.data + taken, tls->in.size - taken);
+    return (int)taken;
 }
 
 static int write_bio(BIO *bio, const char *data, int size)

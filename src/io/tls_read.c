@@ -129,17 +129,17 @@ static void stop_reading(struct swale__tls_stream *tls)
 }
 
 /* Decrypts as many records as there are, or as the buffer takes: few large runs, not many small ones. How many
- * bytes, and whether it stopped for want of room. */
-static size_t fill(struct swale__tls_stream *tls, char *plaintext, bool *more)
+ * bytes. A read that would find no input is not made: it costs almost as much as one that does. */
+static size_t fill(struct swale__tls_stream *tls, char *plaintext)
 {
     size_t size = 0;
-    *more = true;
-    while (*more && size < SWALE__PLAINTEXT_SIZE) {
+    swale__tls_clear_errors();
+    while (swale__tls_holds_input(tls) && size < SWALE__PLAINTEXT_SIZE) {
         size_t part = 0;
-        ERR_clear_error();
-        *more = SSL_read_ex(tls->ssl, plaintext + size, SWALE__PLAINTEXT_SIZE - size, &part) == 1;
-        if (!*more)
+        if (SSL_read_ex(tls->ssl, plaintext + size, SWALE__PLAINTEXT_SIZE - size, &part) != 1) {
             stop_reading(tls);
+            break;
+        }
         size += part;
     }
     count_data(tls, size);
@@ -148,14 +148,13 @@ static size_t fill(struct swale__tls_stream *tls, char *plaintext, bool *more)
 
 static void read_on(struct swale__tls_stream *tls)
 {
-    bool more = true;
-    while (more && swale__tls_may_read(tls)) {
+    while (swale__tls_holds_input(tls) && swale__tls_may_read(tls)) {
         char *plaintext = swale__loop_plaintext(tls->base.loop, tls->level);
         if (!plaintext) {
             swale__tls_fail(tls, -ENOMEM, NULL);
             return;
         }
-        size_t size = fill(tls, plaintext, &more);
+        size_t size = fill(tls, plaintext);
         if (size > 0)
             tls->base.user->on_data(tls->base.context, plaintext, size);
     }

@@ -95,7 +95,6 @@ static bool has_room(struct swale__tls_stream *tls)
 static bool encrypt(struct swale__tls_stream *tls, struct swale_span record)
 {
     size_t written;
-    ERR_clear_error();
     if (SSL_write_ex(tls->ssl, record.data, record.size, &written) == 1)
         return true;
     swale__tls_failed(tls);
@@ -109,6 +108,7 @@ ptrdiff_t swale__tls_write(struct swale__stream *stream, const struct iovec *par
     char buffer[RECORD_MAX];
     size_t taken = 0;
     uint64_t before = tls->handed;
+    swale__tls_clear_errors();
     while (tls->open && has_room(tls)) {
         struct swale_span record = next_record(&cursor, buffer);
         if (record.size == 0 || !encrypt(tls, record))
