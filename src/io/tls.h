@@ -8,8 +8,8 @@
  *                             lower stream <--ciphertext-- out | SSL | <-- user
  *
  * A stream holds a reference to its context and to the generation that it began with. Every call into
- * OpenSSL is made with the thread's error queue empty, and leaves it empty; but callbacks of users may not, so that it
- * is emptied wherever we come from outside.
+ * OpenSSL is made with the thread's error queue empty, and leaves it empty; but callbacks of users may not, so that
+ * it is emptied wherever we come from outside.
  */
 #ifndef SWALE_IO_TLS_H
 #define SWALE_IO_TLS_H

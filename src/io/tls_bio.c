@@ -1,8 +1,9 @@
 /* tls_bio.c - between OpenSSL and the lower stream: ciphertext in from a span, ciphertext out to a queue.
  *
- * Reading copies straight from the buffer that the lower stream lent us. OpenSSL reads ahead, and is given no more than
- * the rest of one record: it takes header and body in one go, and yet never holds a record that we do not know of.
- * Writing never blocks: the queue takes all that OpenSSL makes, and is kept short by those who make OpenSSL write.
+ * Reading copies straight from the buffer that the lower stream lent us. OpenSSL reads ahead, and is given no more
+ * than the rest of one record: it takes header and body in one go, and yet never holds a record that we do not know
+ * of. Writing never blocks: the queue takes all that OpenSSL makes, and is kept short by those who make OpenSSL
+ * write.
  */
 #include "io/tls.h"
 

@@ -236,7 +236,10 @@ static void watch_records(int writing, int version, int type, const void *data, 
 /* ---- Rules ------------------------------------------------------------------------------------------ */
 
 /* Mozilla's intermediate profile, without finite-field Diffie-Hellman: forward secrecy and authenticated encryption
- * only, in the client's order, because a phone without AES hardware knows best. Those of TLS 1.3 are OpenSSL's. */
+ * only. AES-128 comes first, as browsers have it and OpenSSL's programs do not: 256 bits of key take a third more
+ * time (16 KiB: 5.7 µs against 4.2), and no attack needs them. But ChaCha20 for a client that puts it first, because
+ * a phone without AES hardware knows best. */
+static const char suites[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                               "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                               "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
@@ -247,7 +250,8 @@ enum { CHAIN_MAX = 65536 };
 
 static bool set_common_rules(SSL_CTX *context)
 {
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_max_cert_list(context, CHAIN_MAX);
@@ -255,7 +259,8 @@ static bool set_common_rules(SSL_CTX *context)
     SSL_CTX_set_recv_max_early_data(context, 0);
     SSL_CTX_set_msg_callback(context, watch_records);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(context, ciphers) == 1 && SSL_CTX_set1_groups_list(context, groups) == 1;
+           SSL_CTX_set_ciphersuites(context, suites) == 1 && SSL_CTX_set_cipher_list(context, ciphers) == 1 &&
+           SSL_CTX_set1_groups_list(context, groups) == 1;
 }
 
 static bool set_session_rules(SSL_CTX *context, const struct swale__tls_generation *generation)

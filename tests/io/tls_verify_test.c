@@ -182,6 +182,27 @@ static void test_mutual(void **state)
         }
 }
 
+/* A client with AES hardware gets AES-128 whatever order it offers; one that puts ChaCha20 first has a reason. */
+static void test_cipher_preference(void **state)
+{
+    struct bed *bed = *state;
+    static const struct {
+        const char *offer, *chosen;
+    } cases[] = {
+        { "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256" },
+        { "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+          "TLS_CHACHA20_POLY1305_SHA256" },
+        { "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bed_contexts(bed, NULL, NULL);
+        assert_int_equal(SSL_CTX_set_ciphersuites(bed->client_tls->generation->contexts[0], cases[i].offer), 1);
+        assert_true(bed_shake(bed));
+        assert_true(swale_span_equal(party_peer(&bed->server).tls_cipher, swale_text(cases[i].chosen)));
+        bed_disconnect(bed);
+    }
+}
+
 static void test_fingerprint(void **state)
 {
     struct bed *bed = *state;
@@ -257,9 +278,16 @@ static void test_subject_is_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BED_TEST(test_client_refuses), BED_TEST(test_addresses),        BED_TEST(test_chain_and_empty_trust),
-        BED_TEST(test_mutual),         BED_TEST(test_cipher),           BED_TEST(test_fingerprint),
-        BED_TEST(test_unclean_names),  BED_TEST(test_two_common_names), BED_TEST(test_subject_is_escaped),
+        BED_TEST(test_client_refuses),
+        BED_TEST(test_addresses),
+        BED_TEST(test_chain_and_empty_trust),
+        BED_TEST(test_mutual),
+        BED_TEST(test_cipher),
+        BED_TEST(test_cipher_preference),
+        BED_TEST(test_fingerprint),
+        BED_TEST(test_unclean_names),
+        BED_TEST(test_two_common_names),
+        BED_TEST(test_subject_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
