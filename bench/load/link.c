@@ -15,15 +15,21 @@
 SSL_SESSION *link_session;
 static SSL_CTX *context;
 
-/* The first serves all: Node takes a ticket that came with a whole handshake, but not one that came with a resumed
- * session. */
+/* The first serves all, as a copy: OpenSSL lets no session be used twice. */
 static int keep_session(SSL *tls, SSL_SESSION *session)
 {
     (void)tls;
-    if (link_session)
-        return 0;
-    link_session = session;
-    return 1; /* it is ours now */
+    if (!link_session)
+        link_session = SSL_SESSION_dup(session);
+    return 0;
+}
+
+static void resume_session(SSL *tls)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(link_session);
+    if (!copy || SSL_set_session(tls, copy) != 1)
+        refuse("OpenSSL");
+    SSL_SESSION_free(copy);
 }
 
 /* One cipher for all servers: browsers' first choice. The certificate was made for the benchmark, and is not looked
@@ -63,7 +69,7 @@ SSL *link_tls(int fd)
     if (!tls || SSL_set_fd(tls, fd) != 1)
         refuse("OpenSSL");
     if (link_session)
-        SSL_set_session(tls, link_session);
+        resume_session(tls);
     SSL_set_connect_state(tls);
     return tls;
 }
