@@ -17,6 +17,15 @@ static void check_size(const union header *header, size_t claimed)
     }
 }
 
+static bool fails(struct test_memory *memory)
+{
+    memory->allocations++;
+    bool failing = memory->fail_at > 0 && memory->allocations >= memory->fail_at &&
+                   memory->allocations - memory->fail_at <= memory->fail_more;
+    memory->failed += failing;
+    return failing;
+}
+
 static void *resize(void *context, void *block, size_t old_size, size_t new_size)
 {
     struct test_memory *memory = context;
@@ -31,7 +40,7 @@ static void *resize(void *context, void *block, size_t old_size, size_t new_size
         }
         return NULL;
     }
-    if (new_size > old_size && ++memory->allocations == memory->fail_at)
+    if (new_size > old_size && fails(memory))
         return NULL;
     union header *moved = realloc(header, sizeof *moved + new_size);
     if (!moved)

@@ -13,6 +13,8 @@
 
 struct test_memory {
     uint64_t fail_at;
+    uint64_t fail_more;   /* and so many behind it */
+    uint64_t failed;      /* so many have */
     uint64_t allocations; /* asked for so far, the failing one included */
     size_t blocks;        /* alive */
     size_t bytes;         /* alive */

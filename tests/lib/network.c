@@ -68,6 +68,8 @@ int swale__listen(struct swale__listener **out, struct swale_loop *loop,
     struct network_door *door = &listener->door;
     door->options = *options;
     door->loop = loop;
+    if (options->tls)
+        swale_tls_ref(options->tls);
     snprintf(door->address, sizeof door->address, "%s", options->address);
     door->next = the_network->doors;
     the_network->doors = door;
@@ -102,6 +104,7 @@ void swale__listener_close(struct swale__listener *listener)
     while (*at != door)
         at = &(*at)->next;
     *at = door->next;
+    swale_tls_unref(door->options.tls);
     free(listener);
 }
 
@@ -123,7 +126,12 @@ static void let_in(struct swale__work *work)
     link->door = NULL;
     link->ends[NETWORK_SERVER].met = true;
     link->ends[NETWORK_SERVER].met_ms = swale_loop_now(door->loop);
-    door->options.on_stream(door->options.context, &link->ends[NETWORK_SERVER].stream);
+    struct swale__stream *stream = &link->ends[NETWORK_SERVER].stream;
+    int error = door->options.tls ? swale__tls_wrap(&stream, stream, door->options.tls, SWALE__ACCEPTED, NULL) : 0;
+    if (!error)
+        door->options.on_stream(door->options.context, stream);
+    else if (door->options.on_error)
+        door->options.on_error(door->options.context, error);
 }
 
 /* ---- Dials ------------------------------------------------------------------------------------------------ */

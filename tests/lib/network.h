@@ -51,7 +51,8 @@ enum network_trick {
     TRICK_SWAP,   /* behind what was written after it, */
     TRICK_LOSE,   /* not at all, */
     TRICK_FLIP,   /* or changed, */
-    TRICK_BREAK,  /* so that it is not even a message */
+    TRICK_BREAK,  /* so that it is not even a message; */
+    TRICK_TAMPER, /* or, what came by TLS, changed */
     TRICK_FORGET  /* a writer is not told that there is room again */
 };
 

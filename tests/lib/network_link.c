@@ -199,6 +199,12 @@ static bool begins_message(const char *data)
     return (data[0] & 0x7f) == 2;
 }
 
+/* Of TLS: application data. */
+static bool begins_record(const char *data)
+{
+    return data[0] == 0x17;
+}
+
 /* With what was sent before it, when that is a message too and still on its way. */
 static void swap_with_last(struct network_end *to, const char *copy, size_t size)
 {
@@ -215,8 +221,9 @@ static size_t play_trick(struct network_end *to, size_t size)
 {
     struct network *network = to->link->network;
     char *data = to->bytes + to->start + to->size - size;
-    bool frames = to == &to->link->ends[NETWORK_SERVER] && begins_message(data) && size < 2000;
-    if (network->trick == TRICK_NONE || !frames || dice_roll(&network->dice, 16) != 0)
+    bool wanted = network->trick == TRICK_TAMPER ? begins_record(data) : begins_message(data);
+    bool apt = to == &to->link->ends[NETWORK_SERVER] && wanted && size < 2000;
+    if (network->trick == TRICK_NONE || !apt || dice_roll(&network->dice, 16) != 0)
         return size;
     char copy[2000];
     memcpy(copy, data, size);
@@ -225,6 +232,7 @@ static size_t play_trick(struct network_end *to, size_t size)
         append(to, copy, size);
         return 2 * size;
     case TRICK_FLIP:
+    case TRICK_TAMPER:
         data[size - 1] ^= 1;
         return size;
     case TRICK_BREAK:

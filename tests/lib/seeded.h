@@ -1,5 +1,5 @@
 /* seeded.h - the library's chance, in the programs that call this, comes from a seed: RAND_bytes and getrandom are
- * theirs. For one thread. */
+ * theirs, and OpenSSL's own. For one thread. */
 #ifndef SWALE_TEST_SEEDED_H
 #define SWALE_TEST_SEEDED_H
 

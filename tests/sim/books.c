@@ -109,7 +109,9 @@ void books_heard(struct sim *sim, const struct member *member, const struct lett
         return;
     uint32_t *heard = &book->heard[worker][topic];
     claim(sim, "topics", book->joined[topic] && letter->number > *heard);
-    if (topic == SWALE_SLOW_CLOSE && *heard > 0)
+    if (sim_has(sim, MEMORY_SHORT)) /* the hub counts what could not be given to somebody as failed */
+        (void)0;
+    else if (topic == SWALE_SLOW_CLOSE && *heard > 0)
         claim(sim, "topics", letter->number == *heard + 1);
     else if (topic == SWALE_SLOW_CLOSE)
         claim(sim, "topics", letter->number <= book->joined_at[worker][topic] + 1);
@@ -158,7 +160,7 @@ static bool member_content(const struct sim *sim, const struct member *member)
         if (!went_elsewhere(&member->messages[i], member->port))
             return false;
     for (unsigned worker = 0; worker < sim->plan.workers; worker++)
-        if (!has_heard(sim, book, worker, SWALE_SLOW_CLOSE))
+        if (!has_heard(sim, book, worker, SWALE_SLOW_CLOSE) && !sim_has(sim, MEMORY_SHORT))
             return false;
     return book->acknowledged == book->seen_count;
 }

@@ -4,7 +4,7 @@
 
 #include "sim.h"
 
-enum { TRIES = 1000, TWICE = 25 };
+enum { TRIES = 3000, TWICE = 25 };
 
 static struct sim sim;
 
@@ -17,6 +17,7 @@ static const struct {
     { SABOTAGE_LOSE, "the network loses a message", "lost" },
     { SABOTAGE_FLIP, "the network flips a bit", "content" },
     { SABOTAGE_BREAK, "the network makes frames invalid", "valid" },
+    { SABOTAGE_TAMPER, "the network changes what TLS protects", "valid" },
     { SABOTAGE_FORGET, "the network forgets that a writer waits", "lost" },
     { SABOTAGE_DEAF, "the service does not hear a message", "lost" },
     { SABOTAGE_ECHO, "the service acknowledges twice", "acknowledgements" },
@@ -30,6 +31,7 @@ static const struct {
     { SABOTAGE_RUDE, "a write to a stream that is full", "contract" },
     { SABOTAGE_SKIP, "a subscriber is left out", "topics" },
     { SABOTAGE_HALVES, "a fate is told wrongly", "fates" },
+    { SABOTAGE_CARELESS, "a member takes memory for granted", "fates" },
     { SABOTAGE_QUEUE, "a queue may be longer than was said", "queue" },
     { SABOTAGE_PENDING, "more waits than was said", "pending" },
     { SABOTAGE_HANDSHAKE, "a handshake may take longer than was said", "handshake" },

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct totals {
-    uint64_t runs, messages, acknowledged, published, connections, steps, clients;
+    uint64_t runs, messages, acknowledged, published, connections, steps, clients, tls, shortages;
 };
 
 static bool run_one(struct sim *sim, uint64_t seed, struct totals *totals)
@@ -20,6 +20,8 @@ static bool run_one(struct sim *sim, uint64_t seed, struct totals *totals)
     totals->connections += sim->connections;
     totals->steps += sim->steps;
     totals->clients += sim->plan.members;
+    totals->tls += sim->plan.tls ? sim->connections : 0;
+    totals->shortages += sim->shortages;
     sim_describe(sim, text, sizeof text);
     if (!good)
         printf("seed %" PRIu64 ": broken: %s: %s\n    %s\n    again, with all that happens: ./dev sim 1 %" PRIu64
@@ -41,9 +43,10 @@ int main(int argc, char **argv)
     sim.verbose = seeds == 1;
     for (uint64_t seed = first; seed < first + seeds && bad < 10; seed++)
         bad += !run_one(&sim, seed, &totals);
-    printf("%" PRIu64 " runs: %" PRIu64 " clients, %" PRIu64 " connections, %" PRIu64 " messages seen, %" PRIu64
-           " acknowledgements heard, %" PRIu64 " publications, %" PRIu64 " turns; %u broken\n",
-           totals.runs, totals.clients, totals.connections, totals.messages, totals.acknowledged, totals.published,
-           totals.steps, bad);
+    printf("%" PRIu64 " runs: %" PRIu64 " clients, %" PRIu64 " connections (%" PRIu64 " over TLS), %" PRIu64
+           " allocations failed, %" PRIu64 " messages seen, %" PRIu64 " acknowledgements heard, %" PRIu64
+           " publications, %" PRIu64 " turns; %u broken\n",
+           totals.runs, totals.clients, totals.connections, totals.tls, totals.shortages, totals.messages,
+           totals.acknowledged, totals.published, totals.steps, bad);
     return bad > 0;
 }

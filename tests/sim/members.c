@@ -53,9 +53,10 @@ static bool say(struct member *member)
     *message = (struct message){ .size = letter.size, .fate = SWALE_FATE_QUEUED };
     int result = swale_client_send(member->client, SWALE_BINARY, bytes, letter.size, &number);
     judge_pending(member, before, result >= 0);
-    if (result < 0) {
+    if (result < 0 && !(sim->sabotage == SABOTAGE_CARELESS && sim_lacks_memory(sim, result))) {
         claim(sim, "errors",
-              result == SWALE_ERR_NOT_CONNECTED || result == SWALE_ERR_QUEUE_FULL || result == SWALE_ERR_CLOSED);
+              result == SWALE_ERR_NOT_CONNECTED || result == SWALE_ERR_QUEUE_FULL || result == SWALE_ERR_CLOSED ||
+                  sim_lacks_memory(sim, result));
         claim(sim, "errors", number == 0 && (result != SWALE_ERR_NOT_CONNECTED || !member->pending));
         member->full |= result == SWALE_ERR_QUEUE_FULL;
         return false;
@@ -135,7 +136,7 @@ static void on_message(struct swale_client *client, const struct swale_message *
         books_acknowledged(sim, member, &letter);
     else
         books_heard(sim, member, &letter);
-    if ((sim->plan.mishaps & 1 << 13) && sim->talking && sim_roll(sim, 60) == 0 && member->resumed_ms != UINT64_MAX) {
+    if (sim_has(sim, PAUSES) && sim->talking && sim_roll(sim, 60) == 0 && member->resumed_ms != UINT64_MAX) {
         member->resumed_ms = UINT64_MAX;
         swale_conn_pause(swale_client_conn(client));
     }
@@ -148,12 +149,6 @@ static void on_drain(struct swale_client *client)
     member->full = false;
 }
 
-static bool is_weather(int reason)
-{
-    return (reason <= SWALE_ERR_PEER_CLOSED && reason >= SWALE_ERR_ABORTED) || reason == SWALE_ERR_HEARTBEAT ||
-           reason == SWALE_ERR_CLOSE_TIMEOUT;
-}
-
 static void judge_heartbeat(struct sim *sim, const struct member *member)
 {
     const struct network_link *link = network_find(&sim->network, member->port);
@@ -162,7 +157,7 @@ static void judge_heartbeat(struct sim *sim, const struct member *member)
     if (!link)
         return;
     struct network_view view = network_look(link, NETWORK_CLIENT);
-    claim(sim, "heartbeat", now_of(member) >= view.heard_ms + wait && view.unread == 0);
+    claim(sim, "heartbeat", view.unread == 0 && (sim->plan.tls || now_of(member) >= view.heard_ms + wait));
 }
 
 static void note_wait(struct member *member, int64_t ms)
@@ -177,7 +172,7 @@ static void on_close(struct swale_client *client, const struct swale_client_clos
     struct book *book = book_of(sim, member->port);
     sim_note(sim, "close", member->port, (uint64_t)-closing->close.reason);
     claim(sim, "pairing", member->open && book->client_open && !book->client_closed);
-    claim(sim, "valid", is_weather(closing->close.reason));
+    claim(sim, "valid", sim_is_weather(sim, closing->close.reason));
     if (closing->close.reason == SWALE_ERR_HEARTBEAT)
         judge_heartbeat(sim, member);
     member->open = false;
@@ -196,7 +191,9 @@ static void on_fail(struct swale_client *client, const struct swale_client_failu
     struct sim *sim = member->sim;
     sim_note(sim, "fail", member->id, (uint64_t)-failure->reason);
     claim(sim, "pairing", !member->open && failure->text[0]);
-    claim(sim, "valid", failure->phase >= SWALE_PHASE_CONNECT && failure->phase <= SWALE_PHASE_HANDSHAKE);
+    claim(sim, "valid",
+          (failure->phase >= SWALE_PHASE_CONNECT && failure->phase <= SWALE_PHASE_HANDSHAKE) ||
+              sim_lacks_memory(sim, failure->reason));
     if (failure->response)
         claim(sim, "valid", failure->response->status == 503 || failure->response->status == 408);
     if (failure->reason == SWALE_ERR_HANDSHAKE_TIMEOUT)
@@ -269,12 +266,13 @@ static void new_client(struct member *member)
                                                          .on_retry = on_retry };
     struct sim *sim = member->sim;
     char url[40], text[SWALE_CLIENT_MESSAGE_MAX];
-    snprintf(url, sizeof url, "ws://server:80/c/%u", member->id);
+    snprintf(url, sizeof url, "%s://server:80/c/%u", sim->plan.tls ? "wss" : "ws", member->id);
     struct swale_client_options options = {
         .url = url,
         .handler = &handler,
         .user = member,
         .proxy = "",
+        .tls = sim->client_tls,
         .limits = &sim->plan.client,
         .deflate = { .enabled = sim->plan.deflate },
         .max_pending = member->pending ? sim->plan.max_pending : 0,
@@ -315,6 +313,7 @@ void member_crash(struct member *member)
         member->messages[i].orphan = member->messages[i].fate != SWALE_FATE_REFUSED;
     struct book *book = book_of(sim, member->port);
     book->client_open = false;
+    member->host->loop.memory.fail_at = 0;
     new_client(member);
 }
 

@@ -15,11 +15,21 @@ static void on_breach(void *context, const char *text)
     sim_broken(context, "contract", text, "network", 0);
 }
 
+static void begin_tls(struct sim *sim)
+{
+    const struct swale_tls_certificate own = { .certificate_file = SIM_CERTIFICATE, .key_file = SIM_CERTIFICATE };
+    const struct swale_tls_options server = { .certificates = &own, .certificate_count = 1 };
+    const struct swale_tls_options client = { .ca_file = SIM_CERTIFICATE };
+    claim(sim, "errors", swale_tls_server(&sim->server_tls, &server, NULL) == 0);
+    claim(sim, "errors", swale_tls_client(&sim->client_tls, &client, NULL) == 0);
+}
+
 static void begin(struct sim *sim)
 {
     static const enum network_trick tricks[] = {
         [SABOTAGE_DOUBLE] = TRICK_DOUBLE, [SABOTAGE_SWAP] = TRICK_SWAP,     [SABOTAGE_LOSE] = TRICK_LOSE,
-        [SABOTAGE_FLIP] = TRICK_FLIP,     [SABOTAGE_FORGET] = TRICK_FORGET, [SABOTAGE_BREAK] = TRICK_BREAK
+        [SABOTAGE_FLIP] = TRICK_FLIP,     [SABOTAGE_FORGET] = TRICK_FORGET, [SABOTAGE_BREAK] = TRICK_BREAK,
+        [SABOTAGE_TAMPER] = TRICK_TAMPER
     };
     test_loop_init(&sim->ether);
     sim->now_ms = sim->ether.now_ms;
@@ -31,6 +41,8 @@ static void begin(struct sim *sim)
     if (sim->sabotage < sizeof tricks / sizeof *tricks)
         sim->network.trick = tricks[sim->sabotage];
     network_begin(&sim->network);
+    if (sim->plan.tls)
+        begin_tls(sim);
     sim->talking = true;
     sim->words = sim->plan.words;
     service_begin(sim);
@@ -143,6 +155,8 @@ static void end(struct sim *sim)
         host_end(sim, &sim->hosts[sim->plan.workers + i]);
     swale_loop_step(sim->ether.loop, 0);
     network_end(&sim->network);
+    swale_tls_unref(sim->server_tls);
+    swale_tls_unref(sim->client_tls);
     swale_loop_free(sim->ether.loop);
     claim(sim, "leak", sim->ether.memory.blocks == 0);
     books_free(sim);
@@ -176,10 +190,10 @@ bool sim_run(struct sim *sim, uint64_t seed, enum sabotage sabotage)
 void sim_describe(const struct sim *sim, char *out, size_t size)
 {
     const struct plan *plan = &sim->plan;
-    snprintf(
-        out, size,
-        "%u clients on %u hosts, %u workers, %.1f s, mishaps %#x every %u ms, delay %u ms, window %zu, runs %zu%s%s",
-        plan->members, plan->hosts, plan->workers, (double)plan->ms / 1000, plan->mishaps, plan->mishap_ms,
-        plan->shape.delay_ms, plan->shape.options.capacity, plan->shape.options.chunk,
-        plan->in_flight ? ", in flight" : "", plan->deflate ? ", compressed" : "");
+    snprintf(out, size,
+             "%u clients on %u hosts, %u workers, %.1f s, mishaps %#x every %u ms, delay %u ms, window %zu, runs "
+             "%zu%s%s%s",
+             plan->members, plan->hosts, plan->workers, (double)plan->ms / 1000, plan->mishaps, plan->mishap_ms,
+             plan->shape.delay_ms, plan->shape.options.capacity, plan->shape.options.chunk,
+             plan->in_flight ? ", in flight" : "", plan->deflate ? ", compressed" : "", plan->tls ? ", TLS" : "");
 }

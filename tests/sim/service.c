@@ -9,12 +9,10 @@
 
 static const char *const topic_names[TOPICS] = { "close", "oldest", "latest" }; /* by enum swale_slow_policy */
 
-static bool happens(struct sim *sim, uint32_t mishap, uint32_t one_in)
+static bool happens(struct sim *sim, enum mishap mishap, uint32_t one_in)
 {
-    return (sim->plan.mishaps & mishap) && sim->talking && sim_roll(sim, one_in) == 0;
+    return sim_has(sim, mishap) && sim->talking && sim_roll(sim, one_in) == 0;
 }
-
-enum { HANG_UPS = 1 << 12, PAUSES = 1 << 13, REFUSALS = 1 << 14 }; /* of the mishaps: see weather.c */
 
 /* ---- Publishing -------------------------------------------------------------------------------------------- */
 
@@ -45,7 +43,7 @@ void service_publish(struct sim *sim, unsigned worker, unsigned topic)
                                      .data = swale_span(bytes, letter.size),
                                      .except = someone(sim) };
     int result = swale_hub_publish(service->hub, &publish);
-    claim(sim, "errors", result >= 0);
+    claim(sim, "errors", result >= 0 || sim_lacks_memory(sim, result));
     sim->published++;
 }
 
@@ -79,7 +77,9 @@ static enum swale_verdict on_upgrade(struct swale_exchange *exchange)
     char digits[16] = "";
     struct swale_span id = swale_exchange_param(exchange, "id");
     memcpy(digits, id.data, id.size < sizeof digits ? id.size : sizeof digits - 1);
-    if (service->unavailable || happens(sim, REFUSALS, 8)) {
+    swale_exchange_peer(exchange, &peer);
+    claim(sim, "errors", peer.port > 0 || sim_has(sim, MEMORY_SHORT)); /* without memory it stays unknown */
+    if (service->unavailable || peer.port == 0 || happens(sim, REFUSALS, 8)) {
         swale_exchange_add_field(exchange, "Retry-After", "1");
         swale_exchange_reply(exchange, 503, NULL, swale_text("not now"));
         return SWALE_REFUSE;
@@ -87,7 +87,6 @@ static enum swale_verdict on_upgrade(struct swale_exchange *exchange)
     struct seat *seat = calloc(1, sizeof *seat);
     if (!seat)
         abort();
-    swale_exchange_peer(exchange, &peer);
     seat->sim = sim;
     seat->worker = swale_exchange_loop(exchange) == service->hosts[0]->loop.loop ? 0 : 1;
     seat->host = service->hosts[seat->worker];
@@ -110,6 +109,11 @@ static void join(struct sim *sim, struct seat *seat, struct book *book)
     struct service *service = &sim->service;
     for (unsigned topic = 0; topic < TOPICS; topic++) {
         int result = swale_hub_join(service->hub, swale_text(topic_names[topic]), swale_conn_subscriber(seat->conn));
+        if (sim_lacks_memory(sim, result)) {
+            seat->closing_ms = host_now(seat->host);
+            swale_conn_fail(seat->conn, SWALE_ERR_NO_MEMORY);
+            return;
+        }
         claim(sim, "errors", result == 0);
         book->joined[topic] = true;
         for (unsigned worker = 0; worker < WORKERS; worker++)
@@ -144,7 +148,7 @@ static void acknowledge(struct sim *sim, struct seat *seat, const struct letter 
     for (int i = 0; i < times; i++) {
         int result = swale_conn_send(seat->conn, SWALE_BINARY, bytes, answer.size);
         if (result < 0) { /* topics have filled the queue: nothing may be left out */
-            claim(sim, "errors", result == SWALE_ERR_QUEUE_FULL);
+            claim(sim, "errors", result == SWALE_ERR_QUEUE_FULL || sim_lacks_memory(sim, result));
             seat->closing_ms = host_now(seat->host);
             swale_conn_fail(seat->conn, SWALE_ERR_SLOW_READER);
             return;
@@ -222,11 +226,9 @@ static void on_drain(struct swale_conn *conn)
     seat->full = seat->sim->sabotage == SABOTAGE_UNDRAINED;
 }
 
-/* Neither side ever breaks a rule. */
-static bool is_weather(int reason)
+static bool is_weather(const struct sim *sim, int reason)
 {
-    return (reason <= SWALE_ERR_PEER_CLOSED && reason >= SWALE_ERR_ABORTED) || reason == SWALE_ERR_HEARTBEAT ||
-           reason == SWALE_ERR_SLOW_READER || reason == SWALE_ERR_CLOSE_TIMEOUT || reason == SWALE_ERR_DRAINING;
+    return sim_is_weather(sim, reason) || reason == SWALE_ERR_SLOW_READER || reason == SWALE_ERR_DRAINING;
 }
 
 /* Nothing has come for long enough, and nothing lies there. */
@@ -238,7 +240,8 @@ static void judge_heartbeat(struct sim *sim, const struct seat *seat)
     if (!link)
         return;
     struct network_view view = network_look(link, NETWORK_SERVER);
-    claim(sim, "heartbeat", host_now(seat->host) >= view.heard_ms + limits->ping_after_ms + limits->gone_after_ms);
+    claim(sim, "heartbeat",
+          sim->plan.tls || host_now(seat->host) >= view.heard_ms + limits->ping_after_ms + limits->gone_after_ms);
     claim(sim, "heartbeat", view.unread == 0);
 }
 
@@ -254,7 +257,7 @@ static void on_close(struct swale_conn *conn, const struct swale_close *close)
         return;
     }
     claim(sim, "pairing", seat->conn == conn);
-    claim(sim, "valid", seat->lost || is_weather(close->reason));
+    claim(sim, "valid", seat->lost || is_weather(sim, close->reason));
     if (close->reason == SWALE_ERR_HEARTBEAT && !seat->lost)
         judge_heartbeat(sim, seat);
     book->server_closed_ms = host_now(seat->host);
@@ -311,7 +314,8 @@ static void begin_worker(struct sim *sim, unsigned n)
                 swale_server_attach(service->servers[n], host->loop.loop) == 0 &&
                 swale_server_route(service->servers[n], "/c/{id}", &route) == 0 &&
                 swale_hub_attach(service->hub, host->loop.loop) == 0 &&
-                swale_server_listen(service->servers[n], &(struct swale_listen){ .address = "server:80" }) == 0;
+                swale_server_listen(service->servers[n],
+                                    &(struct swale_listen){ .address = "server:80", .tls = sim->server_tls }) == 0;
     claim(sim, "errors", good);
     service->timers[n] = (struct swale_timer){ .fire = on_timer, .context = sim };
     on_timer(&service->timers[n]);
@@ -367,6 +371,7 @@ static void take_down(struct sim *sim)
     }
     claim(sim, "pairing", swale__list_empty(&service->seats) && service->opened == service->closed);
     swale_hub_free(service->hub);
+    sim->shortages += service->hub_memory.failed;
     for (unsigned n = 0; n < service->workers; n++)
         host_end(sim, service->hosts[n]);
     claim(sim, "leak", service->hub_memory.blocks == 0);

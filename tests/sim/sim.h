@@ -46,6 +46,7 @@ enum sabotage {
     SABOTAGE_FLIP,
     SABOTAGE_FORGET,
     SABOTAGE_BREAK,
+    SABOTAGE_TAMPER,
     SABOTAGE_DEAF,      /* the service forgets a message, */
     SABOTAGE_ECHO,      /* acknowledges one twice, */
     SABOTAGE_SILENT,    /* or not at all, */
@@ -57,7 +58,8 @@ enum sabotage {
     SABOTAGE_INBOX,     /* publishes what does not fit, */
     SABOTAGE_RUDE,      /* writes to a stream without asking, */
     SABOTAGE_SKIP,      /* or leaves a publication out for one of its subscribers */
-    SABOTAGE_HALVES,    /* a member takes a fate for another */
+    SABOTAGE_HALVES,    /* a member takes a fate for another, */
+    SABOTAGE_CARELESS,  /* or what was refused for sent */
     SABOTAGE_QUEUE,     /* limits are not what they were said to be */
     SABOTAGE_PENDING,
     SABOTAGE_HANDSHAKE,
@@ -68,6 +70,31 @@ enum sabotage {
     SABOTAGE_RETRY, /* nor is what a client says of its wait */
     SABOTAGE_DICE,  /* something that does not come from the seed */
     SABOTAGES
+};
+
+/* ---- What goes wrong by chance ---------------------------------------------------------------------------- */
+
+/* Kinds of mishaps; a run has some of them (a bit for each). Those from MISHAPS on are the application's: it does
+ * them now and then, in its callbacks. */
+enum mishap {
+    LINKS_RESET,
+    LINKS_END,
+    LINKS_HALF_OPEN,
+    LINKS_SILENT,
+    LINKS_SLOW,
+    LINKS_STALL,
+    CLOCK_JUMPS,
+    HOST_SLEEPS,
+    SERVER_KILLED,
+    SERVER_DRAINED,
+    DIALS_FAIL,
+    MEMBERS_ACT,
+    MEMORY_SHORT,
+    MISHAPS,
+    HANG_UPS = MISHAPS,
+    PAUSES,
+    REFUSALS,
+    ALL_MISHAPS
 };
 
 /* ---- Claims ----------------------------------------------------------------------------------------------- */
@@ -190,7 +217,7 @@ struct plan {
     uint32_t mishap_ms; /* between what goes wrong; 0: nothing does */
     uint32_t mishaps;   /* a bit for each kind */
     struct network_shape shape;
-    bool in_flight, deflate;
+    bool in_flight, deflate, tls;
     struct swale_limits server, client; /* as they are said to be */
     uint32_t drain_ms;
     uint64_t max_pending;
@@ -204,7 +231,8 @@ struct sim {
     struct plan plan;
     struct network network;
     struct test_loop ether;
-    struct host hosts[HOSTS]; /* the server's first */
+    struct swale_tls *server_tls, *client_tls; /* or NULL */
+    struct host hosts[HOSTS];                  /* the server's first */
     struct service service;
     struct member *members;
     struct book *books;
@@ -213,6 +241,7 @@ struct sim {
     uint64_t watch_at_ms;
     unsigned last_worker, last_topic; /* that something was published on, in the end */
     uint32_t words;
+    uint64_t shortages; /* allocations that have failed */
     uint64_t steps, digest, messages, acknowledged, connections, published;
     bool said; /* what the sabotage has done, once */
     bool verbose;
@@ -254,6 +283,13 @@ void weather_plan(struct sim *sim);
 void weather_shape(void *sim, struct network_shape shapes[2]);
 void weather_mishap(struct sim *sim);
 void weather_calm(struct sim *sim);
+bool sim_has(const struct sim *sim, enum mishap mishap);
+
+/* What may end a connection, on either side, neither of which ever breaks a rule. */
+bool sim_is_weather(const struct sim *sim, int reason);
+
+/* An error that may come of a mishap: some allocation has failed. */
+bool sim_lacks_memory(const struct sim *sim, int error);
 
 /* ---- service.c -------------------------------------------------------------------------------------------- */
 

@@ -1,26 +1,7 @@
 /* weather.c - what a seed means, and what goes wrong in its run. */
 #include "sim.h"
 
-/* Kinds of mishaps; a run has some of them. Those from 12 on are the application's (service.c, members.c). */
-enum mishap {
-    LINKS_RESET,
-    LINKS_END,
-    LINKS_HALF_OPEN,
-    LINKS_SILENT,
-    LINKS_SLOW,
-    LINKS_STALL,
-    CLOCK_JUMPS,
-    HOST_SLEEPS,
-    SERVER_KILLED,
-    SERVER_DRAINED,
-    DIALS_FAIL,
-    MEMBERS_ACT,
-    MISHAPS,
-    HANG_UPS = 12,
-    PAUSES,
-    REFUSALS,
-    ALL_MISHAPS
-};
+#include <errno.h>
 
 /* One of so many, in a row that grows. */
 static uint32_t pick(struct sim *sim, const uint32_t *values, size_t count)
@@ -80,10 +61,11 @@ static void plan_network(struct sim *sim, struct plan *plan)
     bool tiny =
         (plan->shape.options.capacity > 0 && plan->shape.options.capacity < 100) || plan->shape.options.chunk == 1;
     plan->size_max = tiny ? 300 : PICK(sim, 300, 3000, 20000, PAYLOAD_MAX);
-    if (tiny)
+    plan->tls = sim_roll(sim, tiny ? 40 : 12) == 0; /* a handshake has thousands of bytes */
+    if (tiny) {
         plan->words = plan->words / 3 + 1;
-    if (tiny)
         plan->publish_ms *= 4;
+    }
 }
 
 void weather_plan(struct sim *sim)
@@ -136,6 +118,22 @@ static void harm_links(struct sim *sim, enum fault fault)
     network_harm(&sim->network, fault, PICK(sim, 50, 300, 1000));
 }
 
+/* Some of the next allocations there fail, or one. */
+static void run_short(struct sim *sim)
+{
+    struct test_memory *memory = sim_roll(sim, 4) == 0 ? &sim->service.hub_memory : &some_host(sim)->loop.memory;
+    memory->fail_at = memory->allocations + 1 + sim_roll(sim, PICK(sim, 1, 10, 100));
+    memory->fail_more = PICK(sim, 0, 0, 3, 20);
+    sim_note(sim, "short", memory->fail_at, memory->fail_more);
+}
+
+static void recover_memory(struct sim *sim)
+{
+    sim->service.hub_memory.fail_at = 0;
+    for (unsigned i = 0; i < HOSTS; i++)
+        sim->hosts[i].loop.memory.fail_at = 0;
+}
+
 static void befall(struct sim *sim, enum mishap mishap)
 {
     static const enum fault faults[] = { FAULT_RESET,   FAULT_END,  FAULT_HALF_OPEN,
@@ -168,6 +166,9 @@ static void befall(struct sim *sim, enum mishap mishap)
     case MEMBERS_ACT:
         act_on_members(sim);
         break;
+    case MEMORY_SHORT:
+        run_short(sim);
+        break;
     default:
         harm_links(sim, faults[mishap]);
         break;
@@ -179,14 +180,31 @@ static void clear_dials(struct sim *sim)
     sim->network.refusing = sim->network.silent = sim->network.mute = sim->service.unavailable = false;
 }
 
+bool sim_has(const struct sim *sim, enum mishap mishap)
+{
+    return sim->plan.mishaps & 1u << mishap;
+}
+
+bool sim_is_weather(const struct sim *sim, int reason)
+{
+    return (reason <= SWALE_ERR_PEER_CLOSED && reason >= SWALE_ERR_ABORTED) || reason == SWALE_ERR_HEARTBEAT ||
+           reason == SWALE_ERR_CLOSE_TIMEOUT || (reason == SWALE_ERR_TLS_TRUNCATED && sim->plan.tls) ||
+           sim_lacks_memory(sim, reason);
+}
+
+bool sim_lacks_memory(const struct sim *sim, int error)
+{
+    return (error == -ENOMEM || error == SWALE_ERR_NO_MEMORY) && sim_has(sim, MEMORY_SHORT);
+}
+
 void weather_mishap(struct sim *sim)
 {
     uint32_t mishap = sim_roll(sim, MISHAPS);
     if (sim_roll(sim, 3) == 0) /* the sun comes out */
         network_harm(&sim->network, FAULT_HEAL, 700);
-    if (sim->plan.mishaps & 1u << mishap)
+    if (sim_has(sim, (enum mishap)mishap))
         befall(sim, (enum mishap)mishap);
-    if (sim->plan.mishaps & 1u << DIALS_FAIL && sim_roll(sim, 2))
+    if (sim_has(sim, DIALS_FAIL) && sim_roll(sim, 2))
         clear_dials(sim);
 }
 
@@ -195,6 +213,7 @@ void weather_calm(struct sim *sim)
     sim_note(sim, "calm", 0, 0);
     sim->talking = false;
     clear_dials(sim);
+    recover_memory(sim);
     network_harm(&sim->network, FAULT_HEAL, 1000);
     for (unsigned i = 0; i < HOSTS; i++)
         if (sim->hosts[i].up && !host_awake(sim, &sim->hosts[i])) {

@@ -52,6 +52,7 @@ void host_begin(struct sim *sim, struct host *host)
 void host_end(struct sim *sim, struct host *host)
 {
     swale_loop_free(host->loop.loop);
+    sim->shortages += host->loop.memory.failed;
     claim(sim, "leak", host->loop.memory.blocks == 0);
     host->up = false;
 }
