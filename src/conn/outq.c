@@ -264,6 +264,14 @@ static char *extend(struct swale__outq *queue, size_t size)
     return end;
 }
 
+char *swale__outq_extend(struct swale__outq *queue, size_t size)
+{
+    char *room = extend(queue, size);
+    if (room)
+        queue->size += size;
+    return room;
+}
+
 /* Several runs, each but the last in a chunk that it fills. */
 static int append_split(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit, size_t size)
 {

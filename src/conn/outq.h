@@ -45,6 +45,10 @@ int swale__outq_append(struct swale__outq *queue, struct swale_loop *loop, struc
 int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop, struct swale_span header,
                               struct swale_span payload, const unsigned char mask[4]);
 
+/* The same for a whole frame that is still to be written: where its `size` bytes go, right behind the last one; NULL
+ * when there is no room for it there, and then nothing was appended. */
+char *swale__outq_extend(struct swale__outq *queue, size_t size);
+
 /* Appends a reference to a whole frame, which lies in the shared message; its `tag` is for drop, 0 for never. What
  * other queues of the same `common` have too is kept there, if it can be. -ENOMEM. */
 int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale__common *common,

@@ -9,6 +9,8 @@
  * Either lies in conn->carry if it is as short as that, else in conn->kept. */
 #include "conn/state.h"
 
+#include "proto/short.h"
+
 #include <assert.h>
 
 _Static_assert(SWALE_CONTROL_MAX + SWALE_HEADER_MAX <= SWALE__HEADROOM, "a carry fits into the headroom");
@@ -64,6 +66,19 @@ static void part(struct swale_conn *conn, const struct swale_event *event)
         swale__receive_plain(conn, event);
 }
 
+/* A message that came the short way: it is not compressed, and the connection is open. */
+static void deliver_short(struct swale_conn *conn, const struct swale__short *message)
+{
+    if (too_fast(conn)) {
+        swale__conn_break(conn, SWALE_ERR_MESSAGE_RATE);
+    } else if (conn->handler->on_message && !conn->handler->on_part) {
+        swale__deliver_message(conn, message->kind, message->payload, false);
+    } else {
+        struct swale_part part = { .data = message->payload, .kind = message->kind, .first = true, .last = true };
+        swale__deliver_part(conn, &part);
+    }
+}
+
 static void ping(struct swale_conn *conn, const struct swale_event *event)
 {
     swale__count(&conn->group->counters->pings_in, 1);
@@ -110,7 +125,14 @@ static size_t pump(struct swale_conn *conn, char *data, size_t size)
     size_t used = 0;
     conn->stalled = false;
     while (used < size && conn->stage == SWALE__LIVE && !swale__conn_held(conn)) {
+        struct swale__short message;
         struct swale_event event;
+        size_t step = swale__short_read(&conn->engine, data + used, size - used, now, &message);
+        used += step;
+        if (step > 0) {
+            deliver_short(conn, &message);
+            continue;
+        }
         used += swale_engine_receive(&conn->engine, data + used, size - used, now, &event);
         if (event.type == SWALE_EVENT_NONE)
             return used;

@@ -67,4 +67,36 @@ static inline size_t swale__short_read(struct swale_engine *engine, char *data, 
     return header + length;
 }
 
+/* ---- Writing ---------------------------------------------------------------------------------------- */
+
+/* May a message be sent now, whatever it is, as long as it is not compressed? */
+static inline bool swale__short_sendable(const struct swale_engine *engine)
+{
+    return engine->phase == SWALE_OPEN && engine->sending == 0;
+}
+
+/* How long its frame is: `size` is at most SWALE__SHORT_MAX. */
+static inline size_t swale__short_size(const struct swale_engine *engine, size_t size)
+{
+    return size + (engine->config->role == SWALE_CLIENT ? 6 : 2);
+}
+
+/* Writes the whole frame. */
+static inline void swale__short_write(struct swale_engine *engine, enum swale_kind kind, const char *data,
+                                      size_t size, uint64_t now_ms, char *out)
+{
+    const struct swale_engine_config *config = engine->config;
+    bool masked = config->role == SWALE_CLIENT;
+    engine->active_ms = now_ms;
+    out[0] = (char)(SWALE__FIN | (int)kind);
+    out[1] = (char)((masked ? SWALE__MASK : 0) | (int)size);
+    if (masked) {
+        unsigned char *key = (unsigned char *)out + 2;
+        config->random(config->random_context, key, 4);
+        swale_mask_copy(out + 6, data, size, key, 0);
+    } else if (size > 0) {
+        memcpy(out + 2, data, size);
+    }
+}
+
 #endif
