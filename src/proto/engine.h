@@ -14,7 +14,7 @@ enum {
     SWALE__DEFLATE = 0x01,     /* permessage-deflate was negotiated */
     SWALE__IN_FRAME = 0x02,    /* a data frame's header is behind us, its payload is not */
     SWALE__FINAL = 0x04,       /* that frame is the last of its message */
-    SWALE__BEGUN = 0x08,       /* a PART of the message was given already */
+    SWALE__PART_GIVEN = 0x08,  /* a PART of the message was given already */
     SWALE__COMPRESSED = 0x10,  /* the message being received is compressed */
     SWALE__PINGED = 0x20,      /* a ping was sent, nothing came since; deadline_ms is that of the answer */
     SWALE__PEER_CLOSED = 0x40, /* the peer's close frame came */

@@ -96,11 +96,11 @@ static void give_part(const struct call *call, const char *data, size_t size)
     engine->mask_offset = (engine->mask_offset + (uint32_t)size) & 3;
     event->type = SWALE_EVENT_PART;
     event->kind = (enum swale_kind)engine->opcode;
-    event->first = !swale__engine_has(engine, SWALE__BEGUN);
+    event->first = !swale__engine_has(engine, SWALE__PART_GIVEN);
     event->compressed = swale__engine_has(engine, SWALE__COMPRESSED);
     event->payload = swale_span(data, size);
     event->frame_left = engine->frame_left;
-    swale__engine_set(engine, SWALE__BEGUN, true);
+    swale__engine_set(engine, SWALE__PART_GIVEN, true);
     if (engine->frame_left > 0)
         return;
     swale__engine_set(engine, SWALE__IN_FRAME, false);
@@ -199,7 +199,7 @@ static void begin_message(struct swale_engine *engine, int byte0, uint64_t now_m
     engine->opcode = (uint8_t)(byte0 & SWALE__OPCODE);
     engine->utf8.state = SWALE__UTF8_BOUNDARY;
     engine->active_ms = now_ms;
-    swale__engine_set(engine, SWALE__BEGUN, false);
+    swale__engine_set(engine, SWALE__PART_GIVEN, false);
     swale__engine_set(engine, SWALE__COMPRESSED, (byte0 & SWALE__RSV1) != 0);
 }
 
