@@ -28,7 +28,11 @@ class Load:
         )
 
     def __enter__(self):
-        self.line(PATIENCE)
+        try:
+            self.line(PATIENCE)
+        except Failed:
+            end(self.process)
+            raise
         return self
 
     def line(self, patience):

@@ -102,10 +102,11 @@ static void check_deflate(const char *head)
 /* `answer` has room for a zero behind it. */
 bool link_opened(const char *answer, size_t size)
 {
+    static const char status[] = "HTTP/1.1 101 ";
+    if (strncmp(answer, status, size < sizeof status - 1 ? size : sizeof status - 1) != 0)
+        refuse("the server refused the handshake");
     if (size < 4 || memcmp(answer + size - 4, "\r\n\r\n", 4) != 0)
         return false;
-    if (strncmp(answer, "HTTP/1.1 101 ", 13) != 0)
-        refuse("the server refused the handshake");
     check_deflate(answer);
     return true;
 }
@@ -129,6 +130,8 @@ static void shake_hands(struct link *link, const char *path)
 struct link link_open(const char *path)
 {
     struct link link = { .fd = link_dial() };
+    struct timeval patience = { .tv_sec = 10 };
+    setsockopt(link.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (plan.tls) {
         link.tls = link_tls(link.fd);
         if (SSL_connect(link.tls) != 1)
