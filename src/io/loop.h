@@ -42,6 +42,9 @@ struct swale_loop {
     void *slot;        /* of a layer above */
     void *free_chunks; /* each begins with a pointer to the next */
     unsigned free_chunk_count;
+    struct swale__list blocks; /* free ones, the latest first */
+    unsigned block_count;
+    size_t block_bytes;
     char *receive_buffer; /* receive_size bytes, with SWALE__HEADROOM before them */
     size_t receive_size;
     char *scratch;
@@ -58,6 +61,10 @@ bool swale__turn_pending(const struct swale_loop *loop); /* is there work for a 
 int swale__turn_events(struct swale_loop *loop);         /* what was put off to this turn; how many */
 void swale__turn_finish(struct swale_loop *loop);        /* the flush and the end phase */
 void swale__turn_free(struct swale_loop *loop);          /* frees what was closed, drops the rest */
+
+/* blocks.c */
+void swale__blocks_trim(struct swale_loop *loop); /* frees what was not wanted for long */
+void swale__blocks_drop(struct swale_loop *loop); /* frees all that is kept */
 
 /* post.c */
 bool swale__posts_pending(const struct swale_loop *loop);

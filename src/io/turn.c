@@ -25,6 +25,7 @@ void swale__turn_init(struct swale_loop *loop)
     swale__list_init(&loop->waiting);
     swale__list_init(&loop->end);
     swale__list_init(&loop->leftovers);
+    swale__list_init(&loop->blocks);
     swale__list_init(&loop->files);
 }
 
@@ -108,6 +109,7 @@ void swale__turn_finish(struct swale_loop *loop)
         flush(loop);
     while (atomic_load_explicit(&loop->stopping, memory_order_relaxed) && !swale__list_empty(&loop->waiting));
     run_all(&loop->end);
+    swale__blocks_trim(loop);
 }
 
 static void drop_oldest(struct swale_loop *loop)
@@ -172,6 +174,7 @@ void swale__turn_free(struct swale_loop *loop)
     while (loop->leftover_count > 0)
         drop_oldest(loop);
     run_all(&loop->end);
+    swale__blocks_drop(loop);
     while (loop->free_chunks)
         swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);
     for (int level = 0; level < SWALE__TLS_LEVELS; level++)

@@ -71,6 +71,15 @@ enum { SWALE__CHUNK_SIZE = 4096 };
 void *swale__loop_chunk(struct swale_loop *loop);
 void swale__loop_chunk_free(struct swale_loop *loop, void *chunk);
 
+/* Blocks for large messages: `size` bytes or more, *capacity receives how many. They are kept for reuse, within
+ * bounds and as long as they are in use now and then, because a fresh one costs page faults; so one that comes back
+ * is not to be taken for memory that nobody pays for. NULL when memory is out. */
+void *swale__loop_block(struct swale_loop *loop, size_t size, size_t *capacity);
+void swale__loop_block_free(struct swale_loop *loop, void *block, size_t capacity);
+
+/* Makes one larger, and keeps its first `used` bytes. NULL when memory is out, and then it stays as it is. */
+void *swale__loop_block_grow(struct swale_loop *loop, void *block, size_t used, size_t size, size_t *capacity);
+
 /* A buffer that is anyone's until they return to the loop: for inflating, encoding, reading files. */
 enum { SWALE__SCRATCH_SIZE = 65536 };
 char *swale__loop_scratch(struct swale_loop *loop);

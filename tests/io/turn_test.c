@@ -359,6 +359,76 @@ static void chunks_are_used_again(void **state)
     test_loop_done(&loop);
 }
 
+/* ---- Blocks ------------------------------------------------------------------------------------------- */
+
+static void blocks_are_used_again(void **state)
+{
+    (void)state;
+    begin();
+    size_t capacity, again;
+    char *block = swale__loop_block(loop.loop, 100000, &capacity);
+    assert_in_range(capacity, 100000, 104096);
+    memset(block, 1, capacity);
+    swale__loop_block_free(loop.loop, block, capacity);
+    assert_ptr_equal(swale__loop_block(loop.loop, 60000, &again), block);
+    assert_int_equal(again, capacity);
+    swale__loop_block_free(loop.loop, block, again);
+    char *small = swale__loop_block(loop.loop, 100, &again); /* for which it is too large to be wasted */
+    assert_ptr_not_equal(small, block);
+    char *large = swale__loop_block(loop.loop, capacity + 1, &again);
+    assert_ptr_not_equal(large, block);
+    swale__loop_block_free(loop.loop, large, again);
+    swale__loop_block_free(loop.loop, small, 100);
+    test_loop_done(&loop); /* which frees what is kept */
+}
+
+static void a_block_grows_with_what_is_in_it(void **state)
+{
+    (void)state;
+    begin();
+    size_t capacity, spare_capacity;
+    char *block = swale__loop_block(loop.loop, 40000, &capacity);
+    for (int i = 0; i < 40000; i++)
+        block[i] = (char)(i * 7);
+    block = swale__loop_block_grow(loop.loop, block, 40000, 100000, &capacity); /* by the allocator */
+    char *spare = swale__loop_block(loop.loop, 300000, &spare_capacity);
+    swale__loop_block_free(loop.loop, spare, spare_capacity);
+    loop.memory.fail_at = loop.memory.allocations + 1;
+    assert_null(swale__loop_block_grow(loop.loop, block, 40000, 400000, &capacity)); /* the spare does not fit */
+    assert_in_range(capacity, 100000, 104096);
+    block = swale__loop_block_grow(loop.loop, block, 40000, 300000, &capacity);
+    assert_ptr_equal(block, spare);
+    assert_int_equal(capacity, spare_capacity);
+    for (int i = 0; i < 40000; i++)
+        assert_int_equal(block[i], (char)(i * 7));
+    swale__loop_block_free(loop.loop, block, capacity);
+    test_loop_done(&loop);
+}
+
+/* However many there have been, some are kept, and not for long. */
+static void blocks_kept_are_bounded_and_go(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 100, 20000, 1 << 20, 6 << 20, 20 << 20 };
+    begin();
+    size_t before = loop.memory.bytes;
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        void *blocks[100];
+        size_t capacity[100], count = sizes[i] > 100000 ? 20 : 100;
+        for (size_t n = 0; n < count; n++)
+            assert_non_null(blocks[n] = swale__loop_block(loop.loop, sizes[i], &capacity[n]));
+        for (size_t n = 0; n < count; n++)
+            swale__loop_block_free(loop.loop, blocks[n], capacity[n]);
+        assert_true(loop.memory.bytes - before <= 8 << 20);
+        assert_true(loop.memory.blocks < 50);
+    }
+    test_loop_advance(&loop, 500);
+    assert_int_not_equal(loop.memory.bytes, before);
+    test_loop_advance(&loop, 600);
+    assert_int_equal(loop.memory.bytes, before);
+    test_loop_done(&loop);
+}
+
 static void scratch_and_plaintext_are_whole_and_apart(void **state)
 {
     (void)state;
@@ -395,6 +465,9 @@ int main(void)
         cmocka_unit_test(a_loop_that_stops_flushes_all),
         cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
         cmocka_unit_test(chunks_are_used_again),
+        cmocka_unit_test(blocks_are_used_again),
+        cmocka_unit_test(a_block_grows_with_what_is_in_it),
+        cmocka_unit_test(blocks_kept_are_bounded_and_go),
         cmocka_unit_test(scratch_and_plaintext_are_whole_and_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
