@@ -69,7 +69,7 @@ static void describe(struct swale__stream *stream, struct swale_peer *peer)
 
 static void open_sink(struct sink *sink)
 {
-    static const struct swale__stream_ops ops = { ignore, ignore, swallow, ignore, close_sink, describe };
+    static const struct swale__stream_ops ops = { ignore, ignore, swallow, ignore, close_sink, describe, true };
     *sink = (struct sink){ .stream = { .ops = &ops, .loop = loop } };
 }
 

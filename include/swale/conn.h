@@ -102,8 +102,9 @@ enum swale_send_flags {
                           * attacker-chosen text) */
 };
 
-/* Queues a whole message; the bytes are copied. Text must be UTF-8, which is the caller's promise. The limits count
- * it as it is before compression. 0 or SWALE_FULL; or an error, and then nothing of it leaves: SWALE_ERR_CLOSED;
+/* Queues a whole message. The bytes are the caller's again on return: they are copied, but for those of a large
+ * message that could leave at once. Text must be UTF-8, which is the caller's promise. The limits count it as it is
+ * before compression. 0 or SWALE_FULL; or an error, and then nothing of it leaves: SWALE_ERR_CLOSED;
  * SWALE_ERR_QUEUE_FULL (wait for on_drain); SWALE_ERR_STATE (inside a message sent in parts); SWALE_ERR_INVALID for a
  * kind that there is not; -ENOMEM. `flags` are of enum swale_send_flags. */
 SWALE_API int swale_conn_send(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size);

@@ -1,60 +1,64 @@
 /* assembly.c - parts of messages to messages.
  *
  * A message that lies in one piece is delivered from where it lies. Otherwise it is put together in a block that
- * grows with what has arrived: an announced length is believed up to as much again, so that it alone costs no memory,
- * and copying stays linear. The block goes, or becomes a spare of the group, when the message has been delivered: an
- * idle connection owns none. */
+ * grows with what has arrived: an announced length is believed up to three times of that, so that it alone costs no
+ * memory, and copying stays linear. One of the largest size that arrives at full speed, in full receive buffers, is
+ * believed from its first run on, and is never moved. The block goes back to the loop when the message has been
+ * delivered: an idle connection owns none. */
 #include "conn/state.h"
 
-/* The first bytes of a message make so much room at least, if so much is announced. */
-enum { FIRST_ROOM = 4096 };
+enum {
+    BELIEF = 3,
+    /* The first bytes of a message make so much room at least, if so much is announced. */
+    FIRST_ROOM = 4096
+};
 
 static size_t block_size(size_t capacity)
 {
     return sizeof(struct swale__incoming) + capacity;
 }
 
-/* ---- Blocks ----------------------------------------------------------------------------------------- */
-
-static struct swale__incoming *take_spare(struct swale__conn_group *group)
+/* Room for `needed` bytes, and in measure for those that are announced behind them. */
+static size_t room_for(size_t needed, uint64_t announced)
 {
-    struct swale__incoming *incoming = group->spares;
-    if (incoming) {
-        group->spares = incoming->next;
-        group->spare_count--;
-    }
-    return incoming;
+    size_t belief = needed < FIRST_ROOM / BELIEF ? FIRST_ROOM : BELIEF * needed;
+    return needed + (announced < belief ? (size_t)announced : belief);
 }
 
-int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t expected)
+/* ---- Blocks ----------------------------------------------------------------------------------------- */
+
+int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t expected, uint64_t announced)
 {
-    struct swale__conn_group *group = conn->group;
-    struct swale__incoming *incoming = take_spare(group);
-    size_t capacity = incoming ? incoming->capacity : expected;
-    if (!incoming && !(incoming = swale__alloc(group->allocator, block_size(capacity))))
+    if (expected > SIZE_MAX / (2 * BELIEF + 2))
         return -ENOMEM;
-    *incoming = (struct swale__incoming){ .capacity = capacity, .kind = kind };
+    size_t block;
+    struct swale__incoming *incoming =
+        swale__loop_block(conn->group->loop, block_size(room_for(expected, announced)), &block);
+    if (!incoming)
+        return -ENOMEM;
+    *incoming = (struct swale__incoming){ .capacity = block - sizeof *incoming, .kind = kind };
     conn->incoming = incoming;
     return 0;
 }
 
-/* Room for `size` more bytes, and in measure for those that are announced behind them. */
+/* Makes room for `size` more bytes. */
 static int reserve(struct swale_conn *conn, size_t size, uint64_t announced)
 {
     struct swale__incoming *incoming = conn->incoming;
-    if (size > SIZE_MAX / 4 - incoming->size)
+    if (size > SIZE_MAX / (2 * BELIEF + 2) - incoming->size)
         return -ENOMEM;
     size_t needed = incoming->size + size;
     if (needed <= incoming->capacity)
         return 0;
-    size_t credit = needed > FIRST_ROOM ? needed : FIRST_ROOM;
-    size_t capacity = needed + (announced < credit ? (size_t)announced : credit);
-    if (capacity < 2 * incoming->capacity)
+    size_t capacity = room_for(needed, announced);
+    if (capacity < 2 * incoming->capacity) /* fragments announce little, and are many */
         capacity = 2 * incoming->capacity;
-    incoming = swale__resize(conn->group->allocator, incoming, block_size(incoming->capacity), block_size(capacity));
+    size_t block = block_size(incoming->capacity);
+    incoming =
+        swale__loop_block_grow(conn->group->loop, incoming, block_size(incoming->size), block_size(capacity), &block);
     if (!incoming)
         return -ENOMEM;
-    incoming->capacity = capacity;
+    incoming->capacity = block - sizeof *incoming;
     conn->incoming = incoming;
     return 0;
 }
@@ -78,20 +82,7 @@ void swale__incoming_end(struct swale_conn *conn)
     if (incoming->leased)
         swale__group_return(group, incoming->inflater);
     swale__blob_free(group->allocator, incoming->pending);
-    if (incoming->capacity > SWALE__SPARE_SIZE || group->spare_count == SWALE__SPARE_COUNT) {
-        swale__free(group->allocator, incoming, block_size(incoming->capacity));
-        return;
-    }
-    incoming->next = group->spares;
-    group->spares = incoming;
-    group->spare_count++;
-}
-
-void swale__incoming_free_spares(struct swale__conn_group *group)
-{
-    struct swale__incoming *incoming;
-    while ((incoming = take_spare(group)))
-        swale__free(group->allocator, incoming, block_size(incoming->capacity));
+    swale__loop_block_free(group->loop, incoming, block_size(incoming->capacity));
 }
 
 /* ---- Messages that are not compressed --------------------------------------------------------------- */
@@ -107,7 +98,7 @@ static void deliver_assembled(struct swale_conn *conn)
 static int assemble(struct swale_conn *conn, const struct swale_event *event)
 {
     if (event->first) {
-        int error = swale__incoming_begin(conn, event->kind, event->payload.size);
+        int error = swale__incoming_begin(conn, event->kind, event->payload.size, event->frame_left);
         if (error < 0)
             return error;
     }

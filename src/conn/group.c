@@ -1,4 +1,4 @@
-/* What the connections of one loop share: rules, codecs without context, spare memory, counters. */
+/* What the connections of one loop share: rules, codecs without context, counters. */
 #include "conn/state.h"
 
 /* Above so many messages a second there is no limit; below it, instants times rates fit 64 bits. */
@@ -76,7 +76,6 @@ void swale__conn_group_free(struct swale__conn_group *group)
         return;
     destroy_all(&group->live);
     destroy_all(&group->lingering);
-    swale__incoming_free_spares(group);
     swale__common_done(&group->common);
     if (group->inflater)
         swale_inflater_free(group->inflater);

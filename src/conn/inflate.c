@@ -77,7 +77,7 @@ static struct swale_inflater *own_inflater(struct swale_conn *conn)
 
 static int begin(struct swale_conn *conn, enum swale_kind kind)
 {
-    if (swale__incoming_begin(conn, kind, 0) < 0)
+    if (swale__incoming_begin(conn, kind, 0, 0) < 0)
         return -ENOMEM;
     struct swale__incoming *incoming = conn->incoming;
     bool own = conn->codec->receive_takeover;

@@ -5,7 +5,6 @@
  * when a write of its front is in flight: the bytes in flight are not touched. */
 #include "conn/outq.h"
 
-#include "base/memory.h"
 #include "conn/common.h"
 #include "conn/segment.h"
 #include "io/turn.h"
@@ -82,8 +81,8 @@ static struct swale__segment *new_block(struct swale__outq *queue, struct swale_
 {
     if (size > SIZE_MAX - sizeof(struct swale__segment))
         return NULL;
-    size_t block_size = sizeof(struct swale__segment) + size;
-    struct swale__segment *segment = swale__alloc(swale__loop_allocator(loop), block_size);
+    size_t block_size;
+    struct swale__segment *segment = swale__loop_block(loop, sizeof *segment + size, &block_size);
     if (!segment)
         return NULL;
     *segment = (struct swale__segment){ .data = (char *)(segment + 1), .size = size, .block_size = block_size };
@@ -100,7 +99,7 @@ static void free_segment(struct swale__outq *queue, struct swale_loop *loop, str
         swale__common_release(segment->common);
     if (!chunk) {
         queue->held -= segment->block_size;
-        swale__free(swale__loop_allocator(loop), segment, segment->block_size);
+        swale__loop_block_free(loop, segment, segment->block_size);
         return;
     }
     if (--chunk->live > 0)
@@ -484,7 +483,8 @@ bool swale__outq_ready(const struct swale__outq *queue)
     return queue->head && !queue->full && queue->in_flight == 0;
 }
 
-static int gather(const struct swale__outq *queue, struct iovec *parts, size_t *total)
+/* The first segments, at most `max`. */
+static int gather(const struct swale__outq *queue, struct iovec *parts, int max, size_t *total)
 {
     int count = 0;
     *total = queue->size;
@@ -494,7 +494,7 @@ static int gather(const struct swale__outq *queue, struct iovec *parts, size_t *
         return 1;
     }
     *total = 0;
-    for (struct swale__segment *at = queue->head; at && count < SWALE__IOV_MAX; at = at->next) {
+    for (struct swale__segment *at = queue->head; at && count < max; at = at->next) {
         parts[count++] = (struct iovec){ .iov_base = at->data, .iov_len = at->size };
         *total += at->size;
     }
@@ -547,7 +547,7 @@ int swale__outq_flush(struct swale__outq *queue, struct swale__stream *stream, s
     while (swale__outq_ready(queue)) {
         struct iovec parts[SWALE__IOV_MAX];
         size_t total;
-        int count = gather(queue, parts, &total);
+        int count = gather(queue, parts, SWALE__IOV_MAX, &total);
         ptrdiff_t n = swale__stream_write(stream, parts, count);
         if (n == SWALE__IN_FLIGHT) {
             queue->in_flight = total;
@@ -561,6 +561,47 @@ int swale__outq_flush(struct swale__outq *queue, struct swale__stream *stream, s
         queue->full = (size_t)n < total;
     }
     return leave_common(queue, stream->loop);
+}
+
+/* A unit of which the first `taken` bytes have left. */
+static void append_rest(struct swale__outq *queue, struct swale__segment *block, const struct unit *unit,
+                        size_t taken)
+{
+    block->size = unit->a.size + unit->b.size - taken;
+    copy_unit(unit, taken, block->data, block->size);
+    block->flags = taken > 0 ? SWALE__BEGUN : SWALE__STARTS_FRAME;
+    link_at_tail(queue, block, block);
+    queue->size += block->size;
+}
+
+int swale__outq_write(struct swale__outq *queue, struct swale__stream *stream, struct swale_span a,
+                      struct swale_span b, size_t *left)
+{
+    struct iovec parts[SWALE__IOV_MAX];
+    struct unit unit = { .a = a, .b = b };
+    size_t waiting;
+    *left = 0;
+    if (own_segments(queue, stream->loop) < 0)
+        return SWALE_ERR_NO_MEMORY;
+    int count = gather(queue, parts, SWALE__IOV_MAX - 2, &waiting);
+    if (queue->full || queue->in_flight > 0 || waiting < queue->size || !swale__stream_is_prompt(stream))
+        return append_unit(queue, stream->loop, &unit) < 0 ? SWALE_ERR_NO_MEMORY : 1;
+    /* The place for the rest first: once a part has left it would be too late to be out of memory. */
+    struct swale__segment *block = new_block(queue, stream->loop, a.size + b.size);
+    if (!block)
+        return SWALE_ERR_NO_MEMORY;
+    parts[count++] = (struct iovec){ .iov_base = (char *)a.data, .iov_len = a.size };
+    parts[count++] = (struct iovec){ .iov_base = (char *)b.data, .iov_len = b.size };
+    ptrdiff_t n = swale__stream_write(stream, parts, count);
+    *left = n < 0 ? 0 : (size_t)n;
+    size_t of_queue = *left < waiting ? *left : waiting;
+    consume(queue, stream->loop, of_queue);
+    queue->full = n >= 0 && *left < waiting + block->size;
+    if (queue->full)
+        append_rest(queue, block, &unit, *left - of_queue);
+    else
+        free_segment(queue, stream->loop, block);
+    return n < 0 ? (int)n : queue->full;
 }
 
 void swale__outq_written(struct swale__outq *queue, struct swale_loop *loop, size_t size)

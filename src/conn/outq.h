@@ -49,6 +49,13 @@ int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop
  * when there is no room for it there, and then nothing was appended. */
 char *swale__outq_extend(struct swale__outq *queue, size_t size);
 
+/* Writes what waits and, behind it, the unit a and b from where it lies; only what the stream does not take of it is
+ * copied. Where a write would have to wait, or might stay in flight, the unit is appended and nothing else. 0 or 1 as
+ * flush; the stream's error; or SWALE_ERR_NO_MEMORY, and then nothing was written or appended. *left receives the
+ * bytes that went. */
+int swale__outq_write(struct swale__outq *queue, struct swale__stream *stream, struct swale_span a,
+                      struct swale_span b, size_t *left);
+
 /* Appends a reference to a whole frame, which lies in the shared message; its `tag` is for drop, 0 for never. What
  * other queues of the same `common` have too is kept there, if it can be. -ENOMEM. */
 int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale__common *common,

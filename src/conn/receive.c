@@ -121,6 +121,7 @@ static void handle(struct swale_conn *conn, const struct swale_event *event)
 /* Uses as much as it can; returns how much that is, and leaves in `stalled` whether a pause is why it is not more. */
 static size_t pump(struct swale_conn *conn, char *data, size_t size)
 {
+    struct swale__conn_group *group = conn->group;
     uint64_t now = swale__conn_now(conn);
     size_t used = 0;
     conn->stalled = false;
@@ -136,8 +137,10 @@ static size_t pump(struct swale_conn *conn, char *data, size_t size)
         used += swale_engine_receive(&conn->engine, data + used, size - used, now, &event);
         if (event.type == SWALE_EVENT_NONE)
             return used;
+        group->run_ends = used == size ? conn : NULL;
         handle(conn, &event);
     }
+    group->run_ends = NULL;
     conn->stalled = conn->stage == SWALE__LIVE && (used < size || swale__inflate_pending(conn));
     return used;
 }
@@ -281,8 +284,7 @@ static void on_data(void *context, char *data, size_t size)
 static void on_written(void *context, size_t size)
 {
     struct swale_conn *conn = context;
-    swale__count(&conn->group->counters->wire_out, size);
-    swale__conn_count_left(conn, size);
+    swale__conn_count_out(conn, size);
     /* While we do not read, that the peer does is its sign of life. */
     if (conn->auto_paused && swale__conn_open_now(conn))
         swale_engine_alive(&conn->engine, swale__conn_now(conn));

@@ -82,6 +82,27 @@ struct frame {
     struct swale_span payload;
 };
 
+/* A frame that would be written before the turn ends, whatever follows it, need not be queued for that: one that
+ * brings the queue above high water, and bulk in answer to the message that a run of received bytes ends with. */
+static bool leaves_at_once(const struct swale_conn *conn, size_t payload)
+{
+    size_t size = conn->out.size + payload;
+    return size > conn->group->limits.high_water || (conn->group->run_ends == conn && size >= SWALE__BULK);
+}
+
+/* It leaves from where it lies. When the stream turns out to be dead that is no error of this call: see queued. */
+static int write_frame(struct swale_conn *conn, struct swale_span header, struct swale_span payload)
+{
+    size_t left;
+    int result = swale__outq_write(&conn->out, conn->stream, header, payload, &left);
+    swale__conn_count_out(conn, left);
+    if (result == SWALE_ERR_NO_MEMORY)
+        return -ENOMEM;
+    if (result < 0)
+        swale__conn_dead(conn, result);
+    return 0;
+}
+
 static int queue_frame(struct swale_conn *conn, const struct frame *frame)
 {
     char header[SWALE_HEADER_MAX];
@@ -92,9 +113,11 @@ static int queue_frame(struct swale_conn *conn, const struct frame *frame)
     if (size < 0)
         return size;
     struct swale_span head = swale_span(header, (size_t)size);
-    if (conn->group->config.role == SWALE_SERVER)
-        return swale__outq_append(&conn->out, loop, head, frame->payload);
-    return swale__outq_append_masked(&conn->out, loop, head, frame->payload, mask);
+    if (conn->group->config.role == SWALE_CLIENT)
+        return swale__outq_append_masked(&conn->out, loop, head, frame->payload, mask);
+    if (leaves_at_once(conn, frame->payload.size))
+        return write_frame(conn, head, frame->payload);
+    return swale__outq_append(&conn->out, loop, head, frame->payload);
 }
 
 /* With context takeover a message that was compressed and then not queued has spoilt the window. */

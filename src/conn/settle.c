@@ -29,8 +29,7 @@ void swale__conn_flush(struct swale_conn *conn)
     if (conn->dead || !swale__outq_ready(&conn->out))
         return;
     int result = swale__outq_flush(&conn->out, conn->stream, &left);
-    swale__count(&conn->group->counters->wire_out, left);
-    swale__conn_count_left(conn, left);
+    swale__conn_count_out(conn, left);
     if (result < 0)
         swale__conn_dead(conn, result);
 }

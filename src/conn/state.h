@@ -37,9 +37,6 @@ enum {
     SWALE__CARRY = SWALE_HEADER_MAX,
     /* Inflation goes in runs of so many bytes. */
     SWALE__INFLATE_RUN = 65536,
-    /* Assembly blocks up to this size are kept for the next message, at most so many. */
-    SWALE__SPARE_SIZE = 65536,
-    SWALE__SPARE_COUNT = 8,
     /* Connections whose transport ends in peace behind on_close: beyond so many, the oldest is dropped. */
     SWALE__LINGER_COUNT = 1024,
     /* What one of them may still send. */
@@ -70,15 +67,14 @@ struct swale__conn_group {
     uint64_t next_id;
     size_t count;
     size_t lingering_count;
-    struct swale__common common;        /* what the connections are sent in common */
+    struct swale__common common; /* what the connections are sent in common */
+    struct swale_conn *run_ends; /* the connection that is handling the last of the bytes which it has received */
     struct swale__list live, lingering; /* the latter in the order of their ends */
     /* Codecs without context, for whole messages; made when first needed. The inflater is away (NULL) while a
      * message that came in pieces has it on lease. */
     struct swale_inflater *inflater;
     struct swale_deflater *deflaters[SWALE__WINDOWS]; /* by window bits */
     char *inflated; /* SWALE__INFLATE_RUN bytes, only in use while one message is delivered */
-    struct swale__incoming *spares;
-    unsigned spare_count;
 };
 
 /* Codecs and buffers of a group; NULL when memory is out. */
@@ -190,8 +186,10 @@ static inline uint64_t swale__conn_now(const struct swale_conn *conn)
     return swale_loop_now(conn->subscriber.loop);
 }
 
-static inline void swale__conn_count_left(struct swale_conn *conn, size_t size)
+/* Bytes have left. */
+static inline void swale__conn_count_out(struct swale_conn *conn, size_t size)
 {
+    swale__count(&conn->group->counters->wire_out, size);
     if (!conn->taken_back)
         conn->left += size;
 }
@@ -253,7 +251,6 @@ void swale__deliver_part(struct swale_conn *conn, const struct swale_part *part)
 
 /* A message under way. */
 struct swale__incoming {
-    struct swale__incoming *next; /* spare */
     size_t capacity;
     size_t size;             /* bytes assembled */
     uint64_t wire, inflated; /* of a compressed one, so far */
@@ -266,15 +263,14 @@ struct swale__incoming {
     char data[];
 };
 
-/* Makes conn->incoming; `expected` is how many bytes to have room for. -ENOMEM. */
-int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t expected);
+/* Makes conn->incoming, with room for `expected` bytes, and in measure for those `announced` behind them. -ENOMEM. */
+int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t expected, uint64_t announced);
 
 /* Adds to it; `announced` more are said to follow, which is believed only in measure. -ENOMEM. */
 int swale__incoming_add(struct swale_conn *conn, struct swale_span data, uint64_t announced);
 
-/* Frees it, or keeps it as a spare. */
+/* Gives its memory back. */
 void swale__incoming_end(struct swale_conn *conn);
-void swale__incoming_free_spares(struct swale__conn_group *group);
 
 void swale__receive_plain(struct swale_conn *conn, const struct swale_event *event);
 void swale__receive_compressed(struct swale_conn *conn, const struct swale_event *event);

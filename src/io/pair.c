@@ -296,13 +296,25 @@ static void describe_end(struct swale__stream *stream, struct swale_peer *peer)
     *peer = (struct swale_peer){ .address = swale_text("memory") };
 }
 
-static const struct swale__stream_ops end_ops = {
-    .resume = resume_end,
-    .pause = pause_end,
-    .write = write_end,
-    .shutdown = shut_end,
-    .close = close_end,
-    .describe = describe_end,
+/* By whether writes stay in flight. */
+static const struct swale__stream_ops end_ops[2] = {
+    {
+        .resume = resume_end,
+        .pause = pause_end,
+        .write = write_end,
+        .shutdown = shut_end,
+        .close = close_end,
+        .describe = describe_end,
+        .prompt = true,
+    },
+    {
+        .resume = resume_end,
+        .pause = pause_end,
+        .write = write_end,
+        .shutdown = shut_end,
+        .close = close_end,
+        .describe = describe_end,
+    },
 };
 
 int swale__pair(struct swale__stream *ends[2], struct swale_loop *loop, const struct swale__pair_options *options)
@@ -317,7 +329,7 @@ int swale__pair(struct swale__stream *ends[2], struct swale_loop *loop, const st
     pair->release.run = release;
     for (int i = 0; i < 2; i++) {
         struct end *end = &pair->ends[i];
-        end->stream.ops = &end_ops;
+        end->stream.ops = &end_ops[pair->options.in_flight];
         end->stream.loop = loop;
         end->pair = pair;
         end->work.run = act;

@@ -162,6 +162,7 @@ static const struct swale__stream_ops socket_ops = {
     .shutdown = shutdown_socket,
     .close = close_socket,
     .describe = describe_socket,
+    .prompt = true,
 };
 
 /* ---- Making one -------------------------------------------------------------------------------------- */

@@ -50,6 +50,7 @@ struct swale__stream_ops {
     void (*shutdown)(struct swale__stream *stream);
     void (*close)(struct swale__stream *stream, bool abort);
     void (*describe)(struct swale__stream *stream, struct swale_peer *peer);
+    bool prompt; /* no write of it ever stays in flight */
 };
 
 /* The common head of every stream; implementations embed it first. */
@@ -91,6 +92,13 @@ enum { SWALE__IN_FLIGHT = -3001 };
 static inline ptrdiff_t swale__stream_write(struct swale__stream *stream, const struct iovec *parts, int count)
 {
     return stream->ops->write(stream, parts, count);
+}
+
+/* Never SWALE__IN_FLIGHT: what has not left when a write returns will not be looked at again, so that memory may be
+ * written from which is only lent. */
+static inline bool swale__stream_is_prompt(const struct swale__stream *stream)
+{
+    return stream->ops->prompt;
 }
 
 /* Ends our direction behind what was written (FIN, or TLS close_notify and FIN). */

@@ -295,6 +295,7 @@ static const struct swale__stream_ops tls_ops = {
     .shutdown = shutdown_tls,
     .close = close_tls,
     .describe = describe_tls,
+    .prompt = true, /* a write has been encrypted when it returns */
 };
 
 /* ---- Making one ------------------------------------------------------------------------------------- */

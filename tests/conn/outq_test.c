@@ -67,6 +67,14 @@ static void done(struct fixture *f)
     test_loop_done(&f->loop);
 }
 
+static char *noise(size_t size)
+{
+    char *data = malloc(size);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (char)(i * 7 + (i >> 8));
+    return data;
+}
+
 static void append(struct fixture *f, const char *text)
 {
     assert_int_equal(swale__outq_append(&f->queue, f->loop.loop, swale_text(text), swale_span(NULL, 0)), 0);
@@ -129,9 +137,7 @@ static void test_takes_every_size(void **state)
     (void)state;
     static const size_t sizes[] = { 0,    1,    100,  4000,  4020,  4031,  4032,  4033,  4096,  5000,
                                     8063, 8064, 8065, 16384, 20159, 20160, 20161, 65536, 65537, 100000 };
-    char *data = malloc(100000);
-    for (size_t i = 0; i < 100000; i++)
-        data[i] = (char)(i * 7 + (i >> 8));
+    char *data = noise(100000);
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         for (size_t before = 0; before < 2; before++) {
             struct fixture f;
@@ -343,6 +349,105 @@ static void test_allocation_failures(void **state)
     free(large);
 }
 
+/* What is written from where it lies arrives behind what waits, and so does what is appended then, wherever the
+ * stream stops taking bytes; the lent memory is not looked at again. */
+static void test_write(void **state)
+{
+    (void)state;
+    char *wanted = noise(60000);
+    for (size_t capacity = 1; capacity < 80000; capacity += capacity < 30 ? 1 : capacity / 2) {
+        for (size_t waiting = 0; waiting < 3; waiting++) {
+            struct fixture f;
+            begin(&f, capacity, capacity % 7 == 0);
+            for (size_t at = 0; at < waiting * 8; at += 8) {
+                struct swale_shared *shared;
+                assert_int_equal(swale_shared_new(&shared, NULL, SWALE_BINARY, wanted + at, 8), 0);
+                assert_int_equal(try_shared(&f, shared, 1), 0);
+                swale_shared_unref(shared);
+            }
+            size_t left, start = waiting * 8, total = 60000;
+            char *lent = memcpy(malloc(50000), wanted + start, 50000);
+            int result =
+                swale__outq_write(&f.queue, f.ends[0], swale_span(lent, 10), swale_span(lent + 10, 49990), &left);
+            free(lent);
+            assert_int_equal(result, f.queue.size > 0);
+            assert_int_equal(left + f.queue.size, start + 50000);
+            if (capacity % 7 != 0)
+                assert_int_equal(left, capacity < start + 50000 ? capacity : start + 50000);
+            struct swale_span rest = swale_span(wanted + start + 50000, total - start - 50000);
+            assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, rest, swale_span(NULL, 0)), 0);
+            flush(&f);
+            test_loop_settle(&f.loop);
+            assert_int_equal(f.far.size, total);
+            assert_memory_equal(f.far.heard, wanted, total);
+            done(&f);
+        }
+    }
+    free(wanted);
+}
+
+/* What waits in more segments than one write takes goes first. */
+static void test_write_behind_many(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char wanted[8 * 65 + 3] = { 0 };
+    size_t left;
+    begin(&f, 0, false);
+    for (size_t i = 0; i < 63; i++) {
+        append_shared(&f, "segment ", 1);
+        memcpy(wanted + 8 * i, "segment ", 8);
+    }
+    strcat(wanted, "unit");
+    assert_int_equal(swale__outq_write(&f.queue, f.ends[0], swale_text("un"), swale_text("it"), &left), 1);
+    assert_int_equal(left, 0);
+    assert_int_equal(flush(&f), 0);
+    assert_heard(&f, wanted);
+    done(&f);
+}
+
+/* A frame of which a part has left is not cut, though what follows it is. */
+static void test_cut_behind_a_written_part(void **state)
+{
+    (void)state;
+    struct fixture f;
+    size_t left;
+    begin(&f, 3, false);
+    assert_int_equal(swale__outq_write(&f.queue, f.ends[0], swale_text("he"), swale_text("llo"), &left), 1);
+    append_shared(&f, "shared", 1);
+    swale__outq_cut(&f.queue, f.loop.loop);
+    assert_int_equal(f.queue.size, 2);
+    append(&f, "!");
+    assert_heard(&f, "hello!");
+    done(&f);
+}
+
+/* Nothing has left when there is no memory for what might stay. */
+static void test_write_without_memory(void **state)
+{
+    (void)state;
+    char *large = calloc(1, 100000);
+    for (size_t capacity = 5; capacity < 200; capacity += 100) {
+        struct fixture f;
+        size_t left;
+        begin(&f, capacity, false);
+        append(&f, "0123456789");
+        flush(&f); /* with little room the stream is full now */
+        size_t before = f.queue.size;
+        f.loop.memory.fail_at = f.loop.memory.allocations + 1;
+        int result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, 100000), &left);
+        assert_int_equal(result, SWALE_ERR_NO_MEMORY);
+        assert_int_equal(f.queue.size, before);
+        assert_int_equal(left, 0);
+        result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, 100000), &left);
+        assert_int_equal(result, 1);
+        test_loop_settle(&f.loop);
+        assert_int_equal(f.far.size, 100014);
+        done(&f);
+    }
+    free(large);
+}
+
 /* A slow reader who is only ever given the latest holds a bounded number of chunks. */
 static void test_replacing_does_not_grow(void **state)
 {
@@ -370,6 +475,9 @@ static void test_reports_a_dead_stream(void **state)
     begin(&f, 0, false);
     recorder_close(&f.far, true);
     append(&f, "lost");
+    size_t left;
+    assert_int_equal(swale__outq_write(&f.queue, f.ends[0], swale_text("he"), swale_text("llo"), &left), -ECONNRESET);
+    assert_int_equal(left, 0);
     assert_int_equal(flush(&f), -ECONNRESET);
     assert_int_equal(f.queue.size, 4);
     done(&f);
@@ -426,6 +534,10 @@ int main(void)
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_appends_behind_what_is_in_flight),
         cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write_behind_many),
+        cmocka_unit_test(test_cut_behind_a_written_part),
+        cmocka_unit_test(test_write_without_memory),
         cmocka_unit_test(test_replacing_does_not_grow),
         cmocka_unit_test(test_reports_a_dead_stream),
     };

@@ -311,6 +311,33 @@ static void test_echo_of_the_largest(void **state)
     harness_done(&h);
 }
 
+/* A message for which there is no memory is refused, also when the stream would have taken a part of it. */
+static void test_without_memory_nothing_leaves(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n < 4; n++) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true, .pair = { .capacity = 1000 } });
+        h.loop.memory.fail_at = h.loop.memory.allocations + n;
+        int result = send_bytes(&h, 200000);
+        test_loop_settle(&h.loop);
+        if (n == 1) {
+            assert_int_equal(result, -ENOMEM);
+            assert_int_equal(h.raw.size, 0);
+            assert_int_equal(send_bytes(&h, 200000), SWALE_FULL);
+            test_loop_settle(&h.loop);
+            assert_int_equal(h.raw.size, 200010);
+        } else if (n == 2) { /* it was the pair's */
+            assert_int_equal(result, 0);
+            assert_int_equal(h.server.close.reason, SWALE_ERR_RESET);
+        } else {
+            assert_int_equal(result, SWALE_FULL);
+            assert_int_equal(h.raw.size, 200010);
+        }
+        harness_done(&h);
+    }
+}
+
 static void send_more(struct observer *observer)
 {
     char data[20000] = { 0 };
@@ -358,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_no_false_alarm),
         cmocka_unit_test(test_echo_to_a_peer_that_does_not_read),
         cmocka_unit_test(test_echo_of_the_largest),
+        cmocka_unit_test(test_without_memory_nothing_leaves),
         cmocka_unit_test(test_source_driven_by_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

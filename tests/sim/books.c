@@ -185,12 +185,15 @@ bool books_heard_last(const struct sim *sim)
     return books_content(sim);
 }
 
+/* A seat whose member has left, which it has not noticed yet, may be full for long. */
 static bool nobody_full(const struct sim *sim)
 {
     const struct swale__list *seats = &sim->service.seats;
-    for (const struct swale__list *node = seats->next; node != seats; node = node->next)
-        if (SWALE__LIST_OWNER(node, struct seat, node)->full)
+    for (const struct swale__list *node = seats->next; node != seats; node = node->next) {
+        const struct seat *seat = SWALE__LIST_OWNER(node, struct seat, node);
+        if (seat->full && !sim->books[seat->port].client_closed)
             return false;
+    }
     return true;
 }
 
