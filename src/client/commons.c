@@ -6,11 +6,13 @@
  */
 #include "client/state.h"
 
+#include "base/apart.h"
+
 #include <openssl/rand.h>
 #include <sys/random.h>
 
 /* Masks for so many frames are drawn at once: RAND_bytes costs the same for 4 bytes as for a hundred. */
-enum { POOL_SIZE = 4096 };
+enum { POOL_SIZE = 4096, MASK_SIZE = 4 };
 
 struct group {
     struct group *next;
@@ -53,10 +55,9 @@ static void draw(void *out, size_t size)
     }
 }
 
-/* What was handed out is wiped, so that the masks of the past cannot be read from memory. */
-void swale__commons_random(void *context, void *out, size_t size)
+/* Any size. What was handed out is wiped, so that the masks of the past cannot be read from memory. */
+SWALE__APART static void hand_out(struct swale__commons *commons, void *out, size_t size)
 {
-    struct swale__commons *commons = context;
     if (size > POOL_SIZE) {
         draw(out, size);
         return;
@@ -66,14 +67,22 @@ void swale__commons_random(void *context, void *out, size_t size)
         commons->pool_left = POOL_SIZE;
     }
     commons->pool_left -= size;
-    unsigned char *from = commons->pool + commons->pool_left;
-    if (size == 4) { /* a mask: no calls */
-        memcpy(out, from, 4);
-        memset(from, 0, 4);
+    memcpy(out, commons->pool + commons->pool_left, size);
+    memset(commons->pool + commons->pool_left, 0, size);
+}
+
+/* For a mask, which every message needs, without calls. */
+void swale__commons_random(void *context, void *out, size_t size)
+{
+    struct swale__commons *commons = context;
+    if (size != MASK_SIZE || commons->pool_left < MASK_SIZE) {
+        hand_out(commons, out, size);
         return;
     }
-    memcpy(out, from, size);
-    memset(from, 0, size);
+    commons->pool_left -= MASK_SIZE;
+    unsigned char *from = commons->pool + commons->pool_left;
+    memcpy(out, from, MASK_SIZE);
+    memset(from, 0, MASK_SIZE);
 }
 
 /* ---- Coming and going ------------------------------------------------------------------------------- */

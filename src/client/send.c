@@ -7,6 +7,8 @@
  * While anything waits, nothing overtakes it. */
 #include "client/state.h"
 
+#include "base/apart.h"
+
 /* ---- Telling ---------------------------------------------------------------------------------------- */
 
 void swale__client_tell(struct swale_client *client, const struct swale__news *news)
@@ -205,10 +207,13 @@ static int post(struct swale_client *client, struct swale__letter *letter, struc
     return result == SWALE_ERR_CLOSED ? wait(client, letter) : result;
 }
 
-static int send_noted(struct swale_client *client, enum swale_kind kind, struct swale_span data, uint64_t *number)
+SWALE__APART static int send_noted(struct swale_client *client, enum swale_kind kind, struct swale_span data,
+                                   uint64_t *number)
 {
     bool keep = client->plan.config->options.max_pending > 0;
     int error = check(client, kind, data);
+    if (number)
+        *number = 0;
     if (error)
         return error;
     if (!keep && !number) /* it is traced */
@@ -235,9 +240,7 @@ static int send_noted(struct swale_client *client, enum swale_kind kind, struct 
 int swale_client_send(struct swale_client *client, enum swale_kind kind, const void *data, size_t size,
                       uint64_t *number)
 {
-    if (number)
-        *number = 0;
-    else if (client->plain && client->conn)
+    if (!number && client->plain && client->conn)
         return want_room(client, swale_conn_send(client->conn, kind, data, size));
     return want_room(client, send_noted(client, kind, swale_span(data, size), number));
 }

@@ -5,6 +5,7 @@
  * when a write of its front is in flight: the bytes in flight are not touched. */
 #include "conn/outq.h"
 
+#include "base/apart.h"
 #include "conn/common.h"
 #include "conn/segment.h"
 #include "io/turn.h"
@@ -263,14 +264,6 @@ static char *extend(struct swale__outq *queue, size_t size)
     return end;
 }
 
-char *swale__outq_extend(struct swale__outq *queue, size_t size)
-{
-    char *room = extend(queue, size);
-    if (room)
-        queue->size += size;
-    return room;
-}
-
 /* Several runs, each but the last in a chunk that it fills. */
 static int append_split(struct swale__outq *queue, struct swale_loop *loop, const struct unit *unit, size_t size)
 {
@@ -338,6 +331,27 @@ int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop
                               struct swale_span payload, const unsigned char mask[4])
 {
     return append_unit(queue, loop, &(struct unit){ .a = header, .b = payload, .mask = mask });
+}
+
+/* A run of its own, in a chunk. */
+SWALE__APART static char *begin_run(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    struct swale__segment *segment = own_segments(queue, loop) == 0 ? new_segment(queue, loop, size) : NULL;
+    if (!segment)
+        return NULL;
+    segment->flags = SWALE__STARTS_FRAME;
+    link_at_tail(queue, segment, segment);
+    queue->size += size;
+    return segment->data;
+}
+
+char *swale__outq_room(struct swale__outq *queue, struct swale_loop *loop, size_t size)
+{
+    char *room = extend(queue, size); /* never of what is common: that lies in no chunk */
+    if (!room)
+        return begin_run(queue, loop, size);
+    queue->size += size;
+    return room;
 }
 
 /* ---- Appending references --------------------------------------------------------------------------- */

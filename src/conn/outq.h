@@ -45,9 +45,10 @@ int swale__outq_append(struct swale__outq *queue, struct swale_loop *loop, struc
 int swale__outq_append_masked(struct swale__outq *queue, struct swale_loop *loop, struct swale_span header,
                               struct swale_span payload, const unsigned char mask[4]);
 
-/* The same for a whole frame that is still to be written: where its `size` bytes go, right behind the last one; NULL
- * when there is no room for it there, and then nothing was appended. */
-char *swale__outq_extend(struct swale__outq *queue, size_t size);
+/* The same for a short frame that is still to be written: where its bytes go, of which there are 1 to
+ * SWALE__OUTQ_ROOM_MAX. NULL when memory is out. */
+enum { SWALE__OUTQ_ROOM_MAX = 256 };
+char *swale__outq_room(struct swale__outq *queue, struct swale_loop *loop, size_t size);
 
 /* Writes what waits and, behind it, the unit a and b from where it lies; only what the stream does not take of it is
  * copied. Where a write would have to wait, or might stay in flight, the unit is appended and nothing else. 0 or 1 as

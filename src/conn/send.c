@@ -5,6 +5,7 @@
  * short shared messages cost more than their bytes. */
 #include "conn/state.h"
 
+#include "base/apart.h"
 #include "proto/short.h"
 
 /* ---- Admission -------------------------------------------------------------------------------------- */
@@ -135,32 +136,10 @@ static int queue_compressed(struct swale_conn *conn, struct frame *frame)
     return error;
 }
 
-/* The short way: a short message goes right behind the last one that is queued, within all limits. False when there
- * is any question, and then nothing was done. */
-static bool send_short(struct swale_conn *conn, enum swale_kind kind, const char *data, size_t size)
+/* Any message, by all the questions. */
+SWALE__APART static int send_whole(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size,
+                                   unsigned flags)
 {
-    const struct swale_limits *limits = &conn->group->limits;
-    struct swale_engine *engine = &conn->engine;
-    struct swale__outq *out = &conn->out;
-    if (size > SWALE__SHORT_MAX || !data || !is_kind(kind) || conn->stage != SWALE__LIVE || conn->codec ||
-        !swale__short_sendable(engine) || out->held / 2 > limits->max_queue)
-        return false;
-    size_t frame = swale__short_size(engine, size);
-    if (out->size + frame > limits->high_water)
-        return false;
-    char *room = swale__outq_extend(out, frame);
-    if (room)
-        swale__short_write(engine, kind, data, size, swale__conn_now(conn), room);
-    return room != NULL;
-}
-
-int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size, unsigned flags)
-{
-    if ((flags & ~(unsigned)SWALE_SEND_PLAIN) == 0 && send_short(conn, kind, data, size)) {
-        count_message(conn, size);
-        swale__conn_touch(conn);
-        return 0;
-    }
     struct frame frame = { .kind = kind, .last = true, .payload = swale_span(data, size) };
     if (!is_kind(kind) || (!data && size > 0) || (flags & ~(unsigned)SWALE_SEND_PLAIN))
         return SWALE_ERR_INVALID;
@@ -179,9 +158,37 @@ int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const vo
     return tell(conn, queued(conn));
 }
 
+/* The short way: a short message that is within all limits. False when there is any question, and then nothing was
+ * done. */
+static inline bool send_short(struct swale_conn *conn, enum swale_kind kind, const char *data, size_t size)
+{
+    const struct swale_limits *limits = &conn->group->limits;
+    struct swale_engine *engine = &conn->engine;
+    struct swale__outq *out = &conn->out;
+    if (size > SWALE__SHORT_MAX || !data || !is_kind(kind) || conn->stage != SWALE__LIVE || conn->codec ||
+        !swale__short_sendable(engine) || out->held / 2 > limits->max_queue)
+        return false;
+    size_t frame = swale__short_size(engine, size);
+    if (out->size + frame > limits->high_water)
+        return false;
+    char *room = swale__outq_room(out, conn->subscriber.loop, frame);
+    if (!room)
+        return false;
+    swale__short_write(engine, kind, data, size, swale__conn_now(conn), room);
+    count_message(conn, size);
+    swale__conn_touch(conn);
+    return true;
+}
+
+int swale_conn_send_with(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size, unsigned flags)
+{
+    bool known = (flags & ~(unsigned)SWALE_SEND_PLAIN) == 0;
+    return known && send_short(conn, kind, data, size) ? 0 : send_whole(conn, kind, data, size, flags);
+}
+
 int swale_conn_send(struct swale_conn *conn, enum swale_kind kind, const void *data, size_t size)
 {
-    return swale_conn_send_with(conn, kind, data, size, 0);
+    return send_short(conn, kind, data, size) ? 0 : send_whole(conn, kind, data, size, 0);
 }
 
 /* The engine is put back when memory runs out, so that the same part may be tried again. */

@@ -6,12 +6,6 @@
  * callback of the application below. */
 #include "conn/state.h"
 
-void swale__conn_touch(struct swale_conn *conn)
-{
-    if (conn->stage != SWALE__GONE)
-        swale__loop_at_flush(conn->subscriber.loop, &conn->work);
-}
-
 /* The gauge of all queues follows this one's size. */
 static void account(struct swale_conn *conn)
 {

@@ -201,7 +201,11 @@ void swale__blob_free(const struct swale_allocator *allocator, struct swale__blo
 /* ---- settle.c --------------------------------------------------------------------------------------- */
 
 /* Asks for settling in this turn's flush phase. */
-void swale__conn_touch(struct swale_conn *conn);
+static inline void swale__conn_touch(struct swale_conn *conn)
+{
+    if (conn->stage != SWALE__GONE && !swale__work_waits(&conn->work))
+        swale__loop_at_flush(conn->subscriber.loop, &conn->work);
+}
 void swale__conn_settle(struct swale__work *work);
 
 /* Makes sure that the timer fires no later than the engine is due. */

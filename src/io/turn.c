@@ -29,15 +29,9 @@ void swale__turn_init(struct swale_loop *loop)
     swale__list_init(&loop->files);
 }
 
-/* Zeroed before its first use, and a ring of its own whenever it is in no list after that. */
-static bool is_queued(const struct swale__work *work)
-{
-    return work->node.next && !swale__list_empty(&work->node);
-}
-
 static void push(struct swale__list *works, struct swale__work *work)
 {
-    if (!is_queued(work))
+    if (!swale__work_waits(work))
         swale__list_append(works, &work->node);
 }
 
@@ -75,7 +69,7 @@ void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work)
 void swale__loop_forget(struct swale_loop *loop, struct swale__work *work)
 {
     (void)loop; /* its neighbours know */
-    if (is_queued(work))
+    if (swale__work_waits(work))
         swale__list_remove(&work->node);
 }
 

@@ -22,6 +22,12 @@ struct swale__work {
     struct swale__list node;
 };
 
+/* Is it in a list? It is a ring of its own whenever it is in none, once it has been in one. */
+static inline bool swale__work_waits(const struct swale__work *work)
+{
+    return work->node.next && !swale__list_empty(&work->node);
+}
+
 /* In the next turn, which then does not sleep. */
 void swale__loop_at_next(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work);

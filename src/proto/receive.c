@@ -14,6 +14,7 @@
  * that makes it is there. */
 #include "proto/engine.h"
 
+#include "base/apart.h"
 #include "base/utf8.h"
 #include "proto/frame.h"
 #include "proto/short.h"
@@ -264,8 +265,7 @@ static size_t read_frame(const struct call *call, char *data, size_t size)
 
 /* ---- The machine ------------------------------------------------------------------------------------ */
 
-/* Not inlined: the registers that it needs would have to be saved on the short way, too. */
-__attribute__((noinline)) static size_t run_machine(const struct call *call, char *data, size_t size)
+SWALE__APART static size_t run_machine(const struct call *call, char *data, size_t size)
 {
     size_t used = 0, step;
     swale__event_begin(call->event, SWALE_EVENT_NONE);

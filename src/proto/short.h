@@ -93,7 +93,10 @@ static inline void swale__short_write(struct swale_engine *engine, enum swale_ki
     if (masked) {
         unsigned char *key = (unsigned char *)out + 2;
         config->random(config->random_context, key, 4);
-        swale_mask_copy(out + 6, data, size, key, 0);
+        if (size < SWALE__MASK_LONG)
+            swale__mask_short(out + 6, data, size, swale__mask_key(key));
+        else
+            swale_mask_copy(out + 6, data, size, key, 0);
     } else if (size > 0) {
         memcpy(out + 2, data, size);
     }
