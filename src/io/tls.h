@@ -222,6 +222,12 @@ struct swale__tls_stream {
 /* The BIO between an SSL and a stream: reads from `in`, writes to `out`, never blocks. NULL when memory is out. */
 BIO_METHOD *swale__tls_bio_method(void);
 
+/* The stream of an SSL, known to its BIO; OpenSSL would allocate a place for application data. */
+static inline struct swale__tls_stream *swale__tls_stream_of(const SSL *ssl)
+{
+    return BIO_get_data(SSL_get_rbio(ssl));
+}
+
 /* Up to SWALE__IOV_MAX pieces of what waits; their number. */
 int swale__tls_out_parts(const struct swale__tls_out *out, struct iovec *parts);
 void swale__tls_out_consume(struct swale__tls_out *out, struct swale_loop *loop, size_t size);

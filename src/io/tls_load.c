@@ -207,7 +207,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
 
 static int remember_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct swale__tls_stream *stream = SSL_get_app_data(ssl);
+    struct swale__tls_stream *stream = swale__tls_stream_of(ssl);
     if (!stream->server_name || !SSL_SESSION_is_resumable(session))
         return 0;
     swale__tls_cache_put(&stream->tls->cache, stream->server_name, stream->generation->number, session);
@@ -219,15 +219,14 @@ static int remember_session(SSL *ssl, SSL_SESSION *session)
 static void watch_records(int writing, int version, int type, const void *data, size_t size, SSL *ssl, void *argument)
 {
     (void)version, (void)argument;
-    struct swale__tls_stream *stream = SSL_get_app_data(ssl);
-    if (writing || !stream->open || size == 0)
-        return;
-    if (type != SSL3_RT_INNER_CONTENT_TYPE && (type != SSL3_RT_HEADER || SSL_version(ssl) >= TLS1_3_VERSION))
+    if (writing || size == 0 || (type != SSL3_RT_INNER_CONTENT_TYPE && type != SSL3_RT_HEADER))
         return;
     unsigned char kind = *(const unsigned char *)data;
     if (kind != SSL3_RT_HANDSHAKE && kind != SSL3_RT_ALERT)
         return;
-    if (++stream->extra_records > SWALE__TLS_EXTRA_RECORDS_MAX) {
+    struct swale__tls_stream *stream = swale__tls_stream_of(ssl);
+    bool shown = type == SSL3_RT_INNER_CONTENT_TYPE || SSL_version(ssl) < TLS1_3_VERSION;
+    if (stream->open && shown && ++stream->extra_records > SWALE__TLS_EXTRA_RECORDS_MAX) {
         stream->flooded = true;
         stream->in.size = 0;
     }

@@ -64,7 +64,7 @@ static int verify(X509_STORE_CTX *store, void *argument)
     if (has_pinned_key(settings, store))
         return 1;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct swale__tls_stream *stream = SSL_get_app_data(ssl);
+    struct swale__tls_stream *stream = swale__tls_stream_of(ssl);
     stream->unpinned = true;
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;

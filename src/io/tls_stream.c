@@ -333,8 +333,6 @@ static int set_up(struct swale__tls_stream *tls, enum swale__side side, const ch
     BIO_set_data(bio, tls);
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
-    if (SSL_set_app_data(tls->ssl, tls) != 1) /* it allocates a place for that */
-        return -ENOMEM;
     if (side == SWALE__ACCEPTED) {
         SSL_set_accept_state(tls->ssl);
         return 0;
