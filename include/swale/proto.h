@@ -476,8 +476,9 @@ SWALE_API void swale_deflater_free(struct swale_deflater *deflater);
 SWALE_API ptrdiff_t swale_deflater_step(struct swale_deflater *deflater, struct swale_span *in, bool last, char *out,
                                         size_t capacity);
 
-/* A whole message at once, for a deflater without context takeover. SWALE_ERR_TOO_SMALL when the result
- * would exceed `capacity`; swale_deflater_bound(size) always suffices. SWALE_ERR_STATE as above. */
+/* A whole message at once, for a deflater without context takeover: the fast path. SWALE_ERR_TOO_SMALL when the
+ * result would exceed `capacity`, or come within 16 bytes of it; swale_deflater_bound(size) always suffices.
+ * SWALE_ERR_STATE as above. */
 SWALE_API ptrdiff_t swale_deflater_whole(struct swale_deflater *deflater, struct swale_span in, char *out,
                                          size_t capacity);
 SWALE_API size_t swale_deflater_bound(size_t size);

@@ -226,6 +226,48 @@ static void test_whole_at_every_capacity(void **state)
     swale_deflater_free(deflater);
 }
 
+/* Whichever engine does it: the receiver's window suffices, and nothing is final. */
+static void test_whole_of_every_kind(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 1, 300, 2047, 2048, 2049, 4096, 5000, 32768, 32769, 65536, 70000, 100000 };
+    for (int bits = 9; bits <= 15; bits++) {
+        struct swale_deflater *deflater = open_deflater(bits, false, bits % 3);
+        for (size_t i = 0; i < 3 * COUNT_OF(lengths); i++) {
+            size_t size = lengths[i / 3];
+            char *data = codecs_make((enum codecs_texture)(i % 3), size, (uint32_t)i);
+            ptrdiff_t packed = check_whole(deflater, bits, swale_span(data, size), swale_deflater_bound(size));
+            assert_true(packed > 0);
+            if (i % 3 != CODECS_NOISE && size > 2000)
+                assert_true((size_t)packed < size * 2 / 3);
+            free(data);
+        }
+        swale_deflater_free(deflater);
+    }
+}
+
+/* libdeflate's results too fit from one capacity on, which is at most 16 bytes more than they have. */
+static void test_large_at_capacities(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 3000, 40000 };
+    struct swale_deflater *deflater = open_deflater(15, false, 0);
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        char *data = codecs_make(CODECS_TEXT, lengths[i], 5);
+        struct swale_span message = swale_span(data, lengths[i]);
+        size_t full = (size_t)check_whole(deflater, 15, message, swale_deflater_bound(lengths[i]));
+        bool fits = false;
+        for (size_t capacity = full - 20; capacity <= full + 16; capacity++) {
+            ptrdiff_t size = check_whole(deflater, 15, message, capacity);
+            assert_true(size == SWALE_ERR_TOO_SMALL ? !fits && capacity < full + 16 : size == (ptrdiff_t)full);
+            fits = fits || size > 0;
+        }
+        assert_int_equal(check_whole(deflater, 15, message, 0), SWALE_ERR_TOO_SMALL);
+        free(data);
+    }
+    swale_deflater_free(deflater);
+}
+
 static void test_wrong_use(void **state)
 {
     (void)state;
@@ -284,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_reset_forgets),
         cmocka_unit_test(test_bound_suffices),
         cmocka_unit_test(test_whole_at_every_capacity),
+        cmocka_unit_test(test_whole_of_every_kind),
+        cmocka_unit_test(test_large_at_capacities),
         cmocka_unit_test(test_wrong_use),
         cmocka_unit_test(test_failing_allocations),
     };
