@@ -206,6 +206,14 @@ static inline void swale__conn_touch(struct swale_conn *conn)
     if (conn->stage != SWALE__GONE && !swale__work_waits(&conn->work))
         swale__loop_at_flush(conn->subscriber.loop, &conn->work);
 }
+
+/* The same behind those that are not told the same as many others, unless it has been asked for already. */
+static inline void swale__conn_touch_later(struct swale_conn *conn)
+{
+    if (conn->stage != SWALE__GONE && !swale__work_waits(&conn->work))
+        swale__loop_at_flush_later(conn->subscriber.loop, &conn->work);
+}
+
 void swale__conn_settle(struct swale__work *work);
 
 /* Makes sure that the timer fires no later than the engine is due. */

@@ -1,9 +1,12 @@
 /* A connection as a subscriber of topics. */
 #include "conn/state.h"
 
+/* It is written behind the answers of this turn: there may be very many subscribers. */
 static int deliver(struct swale_subscriber *subscriber, struct swale_shared *message, uintptr_t tag)
 {
-    int result = swale__conn_send_shared(swale__conn_of_subscriber(subscriber), message, tag);
+    struct swale_conn *conn = swale__conn_of_subscriber(subscriber);
+    swale__conn_touch_later(conn);
+    int result = swale__conn_send_shared(conn, message, tag);
     if (result < 0)
         return result;
     return result == SWALE_FULL ? SWALE_DELIVERED_LATE : SWALE_DELIVERED;

@@ -33,7 +33,7 @@ struct swale_loop {
     atomic_bool stopping;
 
     struct swale__list next, running, flush, end; /* of work */
-    struct swale__list waiting;                   /* what earlier flush phases had no time for */
+    struct swale__list flush_later;               /* behind `flush` */
     struct swale__list leftovers;                 /* in the order of their ends */
     size_t leftover_count;
     struct swale__wheel wheel;

@@ -9,10 +9,9 @@
 #include <limits.h>
 
 /* How many items one flush phase runs. Each is a system call or two, so a message to a hundred thousand would
- * otherwise keep everybody else waiting for a second. Those that have to wait go in the order in which they came; but
- * of what is asked for in a turn, the first PROMPT_MAX need not wait: answers to what the kernel reported overtake a
- * broadcast under way. */
-enum { FLUSHES_MAX = 1024, PROMPT_MAX = 256 };
+ * otherwise keep everybody else waiting for a second. What is for many comes behind the answers of its turn, which
+ * are so many at most that the others get on too. */
+enum { FLUSHES_MAX = 1024, PROMPT_MAX = 768 };
 
 /* Chunks kept for reuse: 1 MiB, what a burst of out-queues needs again and again. */
 enum { FREE_CHUNKS_MAX = 256 };
@@ -22,7 +21,7 @@ void swale__turn_init(struct swale_loop *loop)
     swale__list_init(&loop->next);
     swale__list_init(&loop->running);
     swale__list_init(&loop->flush);
-    swale__list_init(&loop->waiting);
+    swale__list_init(&loop->flush_later);
     swale__list_init(&loop->end);
     swale__list_init(&loop->leftovers);
     swale__list_init(&loop->blocks);
@@ -61,6 +60,11 @@ void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work)
     push(&loop->flush, work);
 }
 
+void swale__loop_at_flush_later(struct swale_loop *loop, struct swale__work *work)
+{
+    push(&loop->flush_later, work);
+}
+
 void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work)
 {
     push(&loop->end, work);
@@ -76,7 +80,7 @@ void swale__loop_forget(struct swale_loop *loop, struct swale__work *work)
 bool swale__turn_pending(const struct swale_loop *loop)
 {
     return !swale__list_empty(&loop->next) || !swale__list_empty(&loop->flush) ||
-           !swale__list_empty(&loop->waiting) || !swale__list_empty(&loop->end);
+           !swale__list_empty(&loop->flush_later) || !swale__list_empty(&loop->end);
 }
 
 int swale__turn_events(struct swale_loop *loop)
@@ -90,18 +94,20 @@ int swale__turn_events(struct swale_loop *loop)
 static void flush(struct swale_loop *loop)
 {
     int done = run_some(&loop->flush, PROMPT_MAX);
-    while (done < FLUSHES_MAX && !(swale__list_empty(&loop->flush) && swale__list_empty(&loop->waiting))) {
-        swale__list_move(&loop->waiting, &loop->flush);
-        done += run_some(&loop->waiting, FLUSHES_MAX - done);
-    }
-    swale__list_move(&loop->waiting, &loop->flush);
+    done += run_some(&loop->flush_later, FLUSHES_MAX - done);
+    run_some(&loop->flush, FLUSHES_MAX - done);
+}
+
+static bool flushed(const struct swale_loop *loop)
+{
+    return swale__list_empty(&loop->flush) && swale__list_empty(&loop->flush_later);
 }
 
 void swale__turn_finish(struct swale_loop *loop)
 {
     do
         flush(loop);
-    while (atomic_load_explicit(&loop->stopping, memory_order_relaxed) && !swale__list_empty(&loop->waiting));
+    while (!flushed(loop) && atomic_load_explicit(&loop->stopping, memory_order_relaxed));
     run_all(&loop->end);
     swale__blocks_trim(loop);
 }

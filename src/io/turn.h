@@ -31,6 +31,10 @@ static inline bool swale__work_waits(const struct swale__work *work)
 /* In the next turn, which then does not sleep. */
 void swale__loop_at_next(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_flush(struct swale_loop *loop, struct swale__work *work);
+
+/* The same for what is sent to many at once: behind all that is asked for one at a time, in this turn and those that
+ * follow, so that an answer need not wait until a message has gone to everyone. */
+void swale__loop_at_flush_later(struct swale_loop *loop, struct swale__work *work);
 void swale__loop_at_end(struct swale_loop *loop, struct swale__work *work);
 
 /* Takes it out of whichever list it is in, at the same cost however long that is. */

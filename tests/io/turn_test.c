@@ -142,6 +142,7 @@ static void what_is_forgotten_does_not_run(void **state)
 {
     (void)state;
     void (*const queue[])(struct swale_loop *, struct swale__work *) = { swale__loop_at_next, swale__loop_at_flush,
+                                                                         swale__loop_at_flush_later,
                                                                          swale__loop_at_end };
     for (size_t i = 0; i < COUNT_OF(queue); i++) {
         for (size_t forgotten = 0; forgotten < 3; forgotten++) {
@@ -193,7 +194,9 @@ static void forgetting_costs_the_same_in_a_long_list(void **state)
 
 enum { CROWD = 5000, PER_TURN = 1024 };
 
-static size_t ran[2 * CROWD], ran_count;
+typedef void ask(struct swale_loop *loop, struct swale__work *work);
+
+static size_t ran[6 * CROWD], ran_count;
 
 struct numbered {
     struct swale__work work;
@@ -206,69 +209,96 @@ static void note(struct swale__work *work)
     ran[ran_count++] = ((struct numbered *)work)->number;
 }
 
-static struct numbered *begin_crowd(void)
+static void turn(void)
+{
+    assert_int_equal(swale_loop_wait_ms(loop.loop), 0);
+    assert_true(swale_loop_step(loop.loop, -1) >= 0);
+}
+
+static void ask_for_all(struct numbered *crowd, ask *for_work)
+{
+    for (size_t k = 0; k < CROWD; k++)
+        for_work(loop.loop, &crowd[k].work);
+}
+
+static struct numbered *crowd_new(size_t first)
+{
+    struct numbered *crowd = calloc(CROWD, sizeof *crowd);
+    assert_non_null(crowd);
+    for (size_t k = 0; k < CROWD; k++)
+        crowd[k] = (struct numbered){ .work.run = note, .number = first + k };
+    return crowd;
+}
+
+static struct numbered *begin_crowd(ask *for_work)
 {
     begin();
     ran_count = 0;
-    struct numbered *crowd = calloc(CROWD, sizeof *crowd);
-    assert_non_null(crowd);
-    for (size_t k = 0; k < CROWD; k++) {
-        crowd[k] = (struct numbered){ .work.run = note, .number = k };
-        swale__loop_at_flush(loop.loop, &crowd[k].work);
-    }
+    struct numbered *crowd = crowd_new(0);
+    ask_for_all(crowd, for_work);
     return crowd;
 }
 
 static void a_crowd_is_flushed_over_several_turns_in_order(void **state)
 {
     (void)state;
-    struct numbered *crowd = begin_crowd();
-    for (size_t turn = 1; ran_count < CROWD; turn++) {
-        assert_int_equal(swale_loop_wait_ms(loop.loop), 0);
-        assert_true(swale_loop_step(loop.loop, -1) >= 0);
-        assert_int_equal(ran_count, turn * PER_TURN < CROWD ? turn * PER_TURN : CROWD);
+    ask *const asks[] = { swale__loop_at_flush, swale__loop_at_flush_later };
+    for (size_t i = 0; i < COUNT_OF(asks); i++) {
+        struct numbered *crowd = begin_crowd(asks[i]);
+        for (size_t turns = 1; ran_count < CROWD; turns++) {
+            turn();
+            assert_int_equal(ran_count, turns * PER_TURN < CROWD ? turns * PER_TURN : CROWD);
+        }
+        assert_int_equal(swale_loop_wait_ms(loop.loop), -1);
+        for (size_t k = 0; k < CROWD; k++)
+            assert_int_equal(ran[k], k);
+        free(crowd);
+        test_loop_done(&loop);
     }
-    assert_int_equal(swale_loop_wait_ms(loop.loop), -1);
-    for (size_t k = 0; k < CROWD; k++)
-        assert_int_equal(ran[k], k);
-    free(crowd);
-    test_loop_done(&loop);
 }
 
-static void an_answer_overtakes_a_crowd(void **state)
+static void an_answer_overtakes_what_is_for_many(void **state)
 {
     (void)state;
-    struct numbered *crowd = begin_crowd();
-    struct numbered answer = { .work.run = note, .number = CROWD };
-    assert_true(swale_loop_step(loop.loop, -1) >= 0);
-    swale__loop_at_flush(loop.loop, &answer.work);
+    struct numbered *crowd = begin_crowd(swale__loop_at_flush_later);
+    struct numbered answers[] = { { .work.run = note, .number = CROWD }, { .work.run = note, .number = CROWD + 1 } };
+    swale__loop_at_flush(loop.loop, &answers[0].work); /* in the same turn */
+    turn();
+    assert_int_equal(ran[0], CROWD);
+    assert_int_equal(ran[1], 0);
+    swale__loop_at_flush(loop.loop, &answers[1].work);       /* in the next one */
     swale__loop_at_flush(loop.loop, &crowd[CROWD - 1].work); /* waits already, and keeps its place */
-    assert_true(swale_loop_step(loop.loop, -1) >= 0);
-    assert_int_equal(ran[PER_TURN], CROWD);
-    assert_int_equal(ran[PER_TURN + 1], PER_TURN);
-    assert_int_equal(ran_count, 2 * PER_TURN);
+    turn();
+    assert_int_equal(ran[PER_TURN], CROWD + 1);
+    assert_int_equal(ran[PER_TURN + 1], PER_TURN - 1);
     while (swale_loop_wait_ms(loop.loop) == 0)
-        assert_true(swale_loop_step(loop.loop, -1) >= 0);
-    assert_int_equal(ran_count, CROWD + 1);
+        turn();
+    assert_int_equal(ran_count, CROWD + COUNT_OF(answers));
     free(crowd);
     test_loop_done(&loop);
 }
 
-/* Those who come first in every turn must not keep the others waiting for ever. */
-static void a_second_crowd_does_not_starve_the_first(void **state)
+static bool has_run(size_t number)
+{
+    for (size_t k = 0; k < ran_count; k++)
+        if (ran[k] == number)
+            return true;
+    return false;
+}
+
+/* Neither those who come first in every turn nor those who come behind keep the others waiting for ever. */
+static void nobody_starves(void **state)
 {
     (void)state;
-    struct numbered *crowd = begin_crowd();
+    struct numbered *later = begin_crowd(swale__loop_at_flush_later), *prompt = crowd_new(CROWD);
     while (ran_count < COUNT_OF(ran) - PER_TURN) {
-        assert_true(swale_loop_step(loop.loop, -1) >= 0);
-        for (size_t k = 0; k < PER_TURN; k++)
-            swale__loop_at_flush(loop.loop, &crowd[k].work);
+        ask_for_all(prompt, swale__loop_at_flush);
+        turn();
     }
-    size_t last = 0;
-    while (last < ran_count && ran[last] != CROWD - 1)
-        last++;
-    assert_true(last < ran_count);
-    free(crowd);
+    assert_true(has_run(CROWD - 1));     /* the last of one crowd */
+    assert_true(has_run(2 * CROWD - 1)); /* and of the other */
+    free(later);
+    free(prompt);
     test_loop_done(&loop);
 }
 
@@ -276,11 +306,13 @@ static void a_second_crowd_does_not_starve_the_first(void **state)
 static void a_loop_that_stops_flushes_all(void **state)
 {
     (void)state;
-    struct numbered *crowd = begin_crowd();
+    struct numbered *later = begin_crowd(swale__loop_at_flush_later), *prompt = crowd_new(CROWD);
+    ask_for_all(prompt, swale__loop_at_flush);
     swale_loop_stop(loop.loop);
-    assert_true(swale_loop_step(loop.loop, -1) >= 0);
-    assert_int_equal(ran_count, CROWD);
-    free(crowd);
+    turn();
+    assert_int_equal(ran_count, 2 * CROWD);
+    free(later);
+    free(prompt);
     test_loop_done(&loop);
 }
 
@@ -460,8 +492,8 @@ int main(void)
         cmocka_unit_test(forgetting_costs_the_same_in_a_long_list),
         cmocka_unit_test(leftovers_are_bounded),
         cmocka_unit_test(a_crowd_is_flushed_over_several_turns_in_order),
-        cmocka_unit_test(an_answer_overtakes_a_crowd),
-        cmocka_unit_test(a_second_crowd_does_not_starve_the_first),
+        cmocka_unit_test(an_answer_overtakes_what_is_for_many),
+        cmocka_unit_test(nobody_starves),
         cmocka_unit_test(a_loop_that_stops_flushes_all),
         cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
         cmocka_unit_test(chunks_are_used_again),
