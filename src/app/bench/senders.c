@@ -46,7 +46,6 @@ static void count_sent(struct senders *senders, uint64_t due, uint64_t now)
     if (!worker_counts(worker, due))
         return;
     worker->tally->sent++;
-    worker->tally->bytes_sent += worker->plan->options->size;
     if (senders->paced)
         histogram_record(&worker->tally->lateness, now - due);
 }
@@ -69,6 +68,28 @@ static void send_assigned(struct senders *senders, struct link *link, uint64_t n
 }
 
 /* ---- The closed loop -------------------------------------------------------------------------------- */
+
+/* One for the one that has finished, while nothing waits: what nearly every answer asks for, in one go. */
+static bool refill_one(struct senders *senders, struct link *link, uint64_t now)
+{
+    struct worker *worker = senders->worker;
+    uint64_t in_flight = link->sent - link->finished;
+    if (link->sent < link->assigned || link->full || in_flight + 1 != senders->depth ||
+        in_flight == link->flights_size || link->assigned == link->limit || senders->to_assign == 1)
+        return false;
+    link->flights[link->assigned++ & (link->flights_size - 1)] = (struct flight){ .due = now };
+    senders->outstanding++;
+    senders->to_assign--;
+    bool counts = worker_counts(worker, now);
+    worker->tally->asked += counts;
+    int result = senders->send(link, now);
+    link->full = result == SWALE_FULL;
+    link->sent += result >= 0;
+    worker->tally->sent += counts && result >= 0;
+    if (result == -ENOMEM)
+        worker_fail(worker, result);
+    return true;
+}
 
 static void refill_closed(struct senders *senders, struct link *link, uint64_t now)
 {
@@ -216,7 +237,7 @@ void senders_refill(struct senders *senders, struct link *link, uint64_t now)
 {
     if (senders->paced)
         send_assigned(senders, link, now);
-    else if (senders->worker->sending)
+    else if (senders->worker->sending && !refill_one(senders, link, now))
         refill_closed(senders, link, now);
 }
 

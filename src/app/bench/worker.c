@@ -244,6 +244,8 @@ static void finish(struct worker *worker)
         end_measuring(worker, ticker_now());
     if (worker->plan->options->count > 0 && worker->last > worker->from)
         worker->tally->measured_ns = worker->last - worker->from;
+    if (worker->plan->options->mode != BENCH_STORM)
+        worker->tally->bytes_sent = worker->tally->sent * worker->plan->options->size;
     show_progress(worker);
     enter_stage(worker, BOARD_DONE);
 }
