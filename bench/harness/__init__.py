@@ -21,7 +21,7 @@ The JSON (--json FILE) has everything that the table has, and every single run. 
       "command": "bench/run --json FILE echo-20",
       "machine": {"processor": "AMD EPYC", "cores": 2, "kernel": "6.18.44", "memory_mib": 24105},
       "swale": {"version": "0.1.0", "revision": "2b5ce1b"},                revision: of the tree, "-dirty" behind it where changed
-      "settings": {"rounds": 5, "seconds": 3.0, "quick": false},
+      "settings": {"rounds": 5, "seconds": 3.0, "load": "io_uring", "quick": false},   load: how the generator moves bytes
       "subjects": {"swale": "swale serve --demo ...", "bare-epoll": ...},  what took part anywhere, and as what (a text)
       "missing": {"nchan": "libnginx-mod-nchan is not installed"},         what could take part nowhere, and why
       "cells": [

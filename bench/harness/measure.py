@@ -19,8 +19,8 @@ GENERATOR_SECONDS = 1  # of warm-up
 class Run:
     """The settings of one call of the harness."""
 
-    def __init__(self, build, rounds, seconds):
-        self.build, self.rounds, self.seconds = build, rounds, seconds
+    def __init__(self, build, rounds, seconds, load):
+        self.build, self.rounds, self.seconds, self.load = build, rounds, seconds, load
 
 
 # ---- One run of one subject: a function gives its figures
@@ -41,7 +41,7 @@ def load_arguments(server, mode, parameters):
 def closed(run, subject, parameters, threads, _):
     """`load` keeps as many messages in flight as it is told."""
     with subject.server(parameters, threads) as server:
-        arguments = load_arguments(server, parameters["mode"], parameters) + ["--seconds", run.seconds]
+        arguments = load_arguments(server, parameters["mode"], parameters) + ["--seconds", run.seconds, "--backend", run.load]
         with Load(run.build, arguments, threads) as load:
             before, load_before = server.account(), load.account()
             done = load.run(run.seconds)

@@ -126,7 +126,7 @@ def document(run, quick, subjects, missing, cells):
         "command": " ".join(sys.argv),
         "machine": machine(),
         "swale": swale(run.build),
-        "settings": {"rounds": run.rounds, "seconds": run.seconds, "quick": quick},
+        "settings": {"rounds": run.rounds, "seconds": run.seconds, "load": run.load, "quick": quick},
         "subjects": subjects,
         "missing": missing,
         "cells": cells,

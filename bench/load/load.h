@@ -22,6 +22,7 @@ struct plan {
     enum load_payload payload;
     enum load_deflate deflate;
     bool tls, resume;
+    bool uring; /* moves bytes by io_uring, where it can */
 };
 
 extern struct plan plan;

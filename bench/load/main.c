@@ -72,7 +72,8 @@ static const char usage[] =
     "  --seconds S          3 by default\n"
     "  --payload KIND       binary (the default), ascii, cjk, json\n"
     "  --deflate KIND       shared or dedicated\n"
-    "  --tls full|resumed   TLS; in a storm, with whole handshakes or resumed sessions\n";
+    "  --tls full|resumed   TLS; in a storm, with whole handshakes or resumed sessions\n"
+    "  --backend NAME       epoll (the default) or io_uring, of echo and fan-out without TLS\n";
 
 static _Noreturn void refuse_usage(void)
 {
@@ -92,6 +93,7 @@ static void read_option(const char *name, const char *value)
 {
     static const char *const payloads[] = { "binary", "ascii", "cjk", "json", NULL };
     static const char *const deflates[] = { "none", "shared", "dedicated", NULL };
+    static const char *const backends[] = { "epoll", "io_uring", NULL };
     static const char *const tls[] = { "none", "full", "resumed", NULL };
     if (strcmp(name, "--path") == 0)
         plan.path = value;
@@ -109,6 +111,8 @@ static void read_option(const char *name, const char *value)
         plan.payload = (enum load_payload)choose(value, payloads);
     else if (strcmp(name, "--deflate") == 0)
         plan.deflate = (enum load_deflate)choose(value, deflates);
+    else if (strcmp(name, "--backend") == 0)
+        plan.uring = choose(value, backends) > 0;
     else if (strcmp(name, "--tls") == 0) {
         int kind = choose(value, tls);
         plan.tls = kind > 0;
