@@ -65,4 +65,13 @@ static inline uint64_t swale__after(uint64_t start, uint64_t ms)
 void swale__engine_peer_closed(struct swale_engine *engine, struct swale_span payload, uint64_t now_ms,
                                struct swale_event *event);
 
+/* As swale_engine_receive, inside the payload of a data frame: what there is of it goes to `out`, which has room for
+ * it, on the way of being unmasked. */
+size_t swale__engine_receive_to(struct swale_engine *engine, char *data, size_t size, uint64_t now_ms,
+                                struct swale_event *event, char *out);
+
+/* How long a header is that begins here, if it is a long data frame's whose payload is not all here; else 0. It may
+ * break any rule, for all that is known. */
+size_t swale__engine_long_header(const struct swale_engine *engine, const char *data, size_t size);
+
 #endif

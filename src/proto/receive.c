@@ -26,6 +26,7 @@ struct call {
     struct swale_engine *engine;
     uint64_t now_ms;
     struct swale_event *event;
+    char *out; /* where payload goes; NULL: it stays where it is */
 };
 
 /* Returns `size`, as consumed: what follows is ignored by swale_engine_receive. */
@@ -112,47 +113,57 @@ static void give_part(const struct call *call, const char *data, size_t size)
 
 /* ---- Inside a data frame ------------------------------------------------------------------------------ */
 
-/* The text breaks within these `size` bytes, behind `whole` others of the frame; `before` is the checker's state in
+/* Payload: `size` bytes of it, where they came and where they go. Either may be the other. */
+struct run {
+    const char *from;
+    char *to;
+    size_t size;
+};
+
+static void unmask(const struct swale_engine *engine, const struct run *run, size_t offset, size_t size)
+{
+    if (engine->config->role == SWALE_SERVER)
+        swale_mask_copy(run->to + offset, run->from + offset, size, engine->mask, engine->mask_offset + offset);
+    else if (run->to != run->from)
+        memcpy(run->to + offset, run->from + offset, size);
+}
+
+/* The text breaks within these `size` bytes, behind `whole` others of the run; `before` is the checker's state in
  * front of them. What stands before the breaking byte is given out, as it would have been had the bytes come one by
- * one. The rest of them is masked again and left for the next call, which fails on it. */
-static size_t stop_before_fault(const struct call *call, uint32_t before, char *data, size_t whole, size_t size)
+ * one. The rest of them is masked again, where they came, and left for the next call, which fails on it. */
+static size_t stop_before_fault(const struct call *call, uint32_t before, const struct run *run, size_t whole,
+                                size_t size)
 {
     struct swale_engine *engine = call->engine;
-    size_t good = whole + swale__utf8_prefix(before, data + whole, size);
+    size_t good = whole + swale__utf8_prefix(before, run->to + whole, size);
     if (good == whole + size) /* no byte is wrong: the message ends inside a character, with its last byte */
         good--;
     if (good == 0)
         return fail(call, SWALE_ERR_UTF8, size);
-    if (engine->config->role == SWALE_SERVER)
-        swale_mask(data + good, whole + size - good, engine->mask, engine->mask_offset + good);
+    if (engine->config->role == SWALE_SERVER && run->to == run->from)
+        swale_mask(run->to + good, whole + size - good, engine->mask, engine->mask_offset + good);
     engine->utf8.state = SWALE__UTF8_INVALID;
-    give_part(call, data, good);
+    give_part(call, run->to, good);
     return good;
 }
 
-static void unmask(const struct swale_engine *engine, char *data, size_t size, size_t offset)
+/* Unmasked and checked in steps, so that the checker finds the bytes in the first cache. */
+static size_t read_text(const struct call *call, const struct run *run)
 {
-    if (engine->config->role == SWALE_SERVER)
-        swale_mask(data, size, engine->mask, engine->mask_offset + offset);
-}
-
-/* Unmasked and checked in runs, so that the checker finds them in the first cache. */
-static size_t read_text(const struct call *call, char *data, size_t size)
-{
-    enum { RUN = 8192 };
+    enum { STEP = 8192 };
     struct swale_engine *engine = call->engine;
-    bool ends = swale__engine_has(engine, SWALE__FINAL) && size == engine->frame_left;
-    for (size_t at = 0; at < size;) {
-        size_t run = size - at < RUN ? size - at : RUN;
+    bool ends = swale__engine_has(engine, SWALE__FINAL) && run->size == engine->frame_left;
+    for (size_t at = 0; at < run->size;) {
+        size_t step = run->size - at < STEP ? run->size - at : STEP;
         uint32_t before = engine->utf8.state;
-        unmask(engine, data + at, run, at);
-        bool valid = swale__utf8_feed(&engine->utf8.state, data + at, run);
-        if (!valid || (ends && at + run == size && engine->utf8.state != SWALE__UTF8_BOUNDARY))
-            return stop_before_fault(call, before, data, at, run);
-        at += run;
+        unmask(engine, run, at, step);
+        bool valid = swale__utf8_feed(&engine->utf8.state, run->to + at, step);
+        if (!valid || (ends && at + step == run->size && engine->utf8.state != SWALE__UTF8_BOUNDARY))
+            return stop_before_fault(call, before, run, at, step);
+        at += step;
     }
-    give_part(call, data, size);
-    return size;
+    give_part(call, run->to, run->size);
+    return run->size;
 }
 
 static size_t read_payload(const struct call *call, char *data, size_t size)
@@ -162,10 +173,11 @@ static size_t read_payload(const struct call *call, char *data, size_t size)
         return 0;
     if (size > engine->frame_left)
         size = (size_t)engine->frame_left;
+    struct run run = { .from = data, .to = call->out ? call->out : data, .size = size };
     if (is_plain_text(engine))
-        return read_text(call, data, size);
-    unmask(engine, data, size, 0);
-    give_part(call, data, size);
+        return read_text(call, &run);
+    unmask(engine, &run, 0, size);
+    give_part(call, run.to, size);
     return size;
 }
 
@@ -287,12 +299,29 @@ size_t swale_engine_receive(struct swale_engine *engine, char *data, size_t size
     assert(engine->phase != SWALE_HANDSHAKING);
     size_t used = swale__short_read(engine, data, size, now_ms, &message);
     if (used == 0)
-        return run_machine(&(struct call){ engine, now_ms, event }, data, size);
+        return run_machine(&(struct call){ engine, now_ms, event, NULL }, data, size);
     swale__event_begin(event, SWALE_EVENT_PART);
     event->kind = message.kind;
     event->payload = message.payload;
     event->first = event->last = true;
     return used;
+}
+
+size_t swale__engine_receive_to(struct swale_engine *engine, char *data, size_t size, uint64_t now_ms,
+                                struct swale_event *event, char *out)
+{
+    assert(swale__engine_has(engine, SWALE__IN_FRAME));
+    return run_machine(&(struct call){ engine, now_ms, event, out }, data, size);
+}
+
+size_t swale__engine_long_header(const struct swale_engine *engine, const char *data, size_t size)
+{
+    uint64_t length;
+    if (swale__engine_has(engine, SWALE__IN_FRAME) || size < SWALE_HEADER_MAX || (data[0] & SWALE__CONTROL))
+        return 0;
+    int told = swale__frame_length(data, size, &length);
+    size_t header = (size_t)told + (engine->config->role == SWALE_SERVER ? 4 : 0);
+    return told > 2 && length > size - header ? header : 0;
 }
 
 int swale_engine_text(struct swale_engine *engine, const char *data, size_t size, bool last)
