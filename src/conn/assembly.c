@@ -7,6 +7,8 @@
  * delivered: an idle connection owns none. */
 #include "conn/state.h"
 
+#include "proto/engine.h"
+
 enum {
     BELIEF = 3,
     /* The first bytes of a message make so much room at least, if so much is announced. */
@@ -94,10 +96,32 @@ static void deliver_assembled(struct swale_conn *conn)
     swale__incoming_end(conn);
 }
 
-/* Adds a part to the message under way, and makes it one if this is the first. */
+char *swale__incoming_place(struct swale_conn *conn, size_t size)
+{
+    const struct swale_engine *engine = &conn->engine;
+    bool inside = swale__engine_has(engine, SWALE__IN_FRAME) && !swale__engine_has(engine, SWALE__COMPRESSED);
+    if (!inside || size == 0 || !swale__conn_assembles(conn) || !swale__conn_delivers(conn))
+        return NULL;
+    if (size > engine->frame_left)
+        size = (size_t)engine->frame_left;
+    uint64_t behind = engine->frame_left - size;
+    if (!conn->incoming) {
+        bool whole = behind == 0 && swale__engine_has(engine, SWALE__FINAL);
+        if (whole || swale__incoming_begin(conn, (enum swale_kind)engine->opcode, size, behind) < 0)
+            return NULL;
+    }
+    return reserve(conn, size, behind) < 0 ? NULL : conn->incoming->data + conn->incoming->size;
+}
+
+/* Adds a part to the message under way, and makes it one if this is the first. It may be in its place already. */
 static int assemble(struct swale_conn *conn, const struct swale_event *event)
 {
-    if (event->first) {
+    struct swale__incoming *incoming = conn->incoming;
+    if (incoming && event->payload.data == incoming->data + incoming->size) {
+        incoming->size += event->payload.size;
+        return 0;
+    }
+    if (!incoming) {
         int error = swale__incoming_begin(conn, event->kind, event->payload.size, event->frame_left);
         if (error < 0)
             return error;
@@ -107,7 +131,7 @@ static int assemble(struct swale_conn *conn, const struct swale_event *event)
 
 void swale__receive_plain(struct swale_conn *conn, const struct swale_event *event)
 {
-    if (conn->handler->on_part || !conn->handler->on_message) {
+    if (!swale__conn_assembles(conn)) {
         struct swale_part part = {
             .data = event->payload, .kind = event->kind, .first = event->first, .last = event->last
         };

@@ -9,6 +9,7 @@
  * Either lies in conn->carry if it is as short as that, else in conn->kept. */
 #include "conn/state.h"
 
+#include "proto/engine.h"
 #include "proto/short.h"
 
 #include <assert.h>
@@ -118,6 +119,22 @@ static void handle(struct swale_conn *conn, const struct swale_event *event)
     }
 }
 
+/* Reads one event. What belongs to a message that is put together is unmasked right into its place there. */
+static size_t read_event(struct swale_conn *conn, char *data, size_t size, uint64_t now, struct swale_event *event)
+{
+    struct swale_engine *engine = &conn->engine;
+    size_t header = swale__conn_assembles(conn) ? swale__engine_long_header(engine, data, size) : 0;
+    if (header > 0) {
+        size_t used = swale_engine_receive(engine, data, header, now, event);
+        if (event->type != SWALE_EVENT_NONE || used < header)
+            return used;
+    }
+    char *place = swale__incoming_place(conn, size - header);
+    if (!place)
+        return header + swale_engine_receive(engine, data + header, size - header, now, event);
+    return header + swale__engine_receive_to(engine, data + header, size - header, now, event, place);
+}
+
 /* Uses as much as it can; returns how much that is, and leaves in `stalled` whether a pause is why it is not more. */
 static size_t pump(struct swale_conn *conn, char *data, size_t size)
 {
@@ -134,7 +151,7 @@ static size_t pump(struct swale_conn *conn, char *data, size_t size)
             deliver_short(conn, &message);
             continue;
         }
-        used += swale_engine_receive(&conn->engine, data + used, size - used, now, &event);
+        used += read_event(conn, data + used, size - used, now, &event);
         if (event.type == SWALE_EVENT_NONE)
             return used;
         group->run_ends = used == size ? conn : NULL;

@@ -168,6 +168,12 @@ static inline bool swale__conn_delivers(const struct swale_conn *conn)
            (conn->finishing && conn->stage == SWALE__LIVE && swale_engine_phase(&conn->engine) == SWALE_CLOSING);
 }
 
+/* Messages are wanted whole. */
+static inline bool swale__conn_assembles(const struct swale_conn *conn)
+{
+    return conn->handler->on_message && !conn->handler->on_part;
+}
+
 /* A pause counts only as long as there is something to deliver: while closing, bytes are read to find the peer's
  * close frame. */
 static inline bool swale__conn_held(const struct swale_conn *conn)
@@ -280,6 +286,10 @@ int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t 
 
 /* Adds to it; `announced` more are said to follow, which is believed only in measure. -ENOMEM. */
 int swale__incoming_add(struct swale_conn *conn, struct swale_span data, uint64_t announced);
+
+/* Where the next bytes of the frame under way go, of which there are `size`: right behind what is put together of its
+ * message. NULL when they need no place, or memory is out; then they are added as they come. */
+char *swale__incoming_place(struct swale_conn *conn, size_t size);
 
 /* Gives its memory back. */
 void swale__incoming_end(struct swale_conn *conn);

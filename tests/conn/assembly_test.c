@@ -1,5 +1,6 @@
 #include "harness.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,6 +43,74 @@ static void test_assembles(void **state)
     free(data);
 }
 
+/* Text is checked on its way into place: in one long frame, and cut anywhere near its fault. */
+static void test_text_breaks_on_its_way(void **state)
+{
+    (void)state;
+    char *text = malloc(20000), *script = malloc(20020);
+    memset(text, 'x', 20000);
+    text[12000] = (char)0xff;
+    size_t size = put_frame(script, 0x81, text, 20000, mask);
+    for (size_t cut = 1; cut<size; cut += cut> 11950 && cut < 12060 ? 1 : 3001) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true });
+        harness_send(&h, script, cut);
+        harness_send(&h, script + cut, size - cut);
+        assert_string_equal(h.server.log, "open close:utf8:1006: ");
+        harness_done(&h);
+    }
+    free(script);
+    free(text);
+}
+
+/* A client's messages take the same way, with no mask to take off. */
+static void test_client_assembles(void **state)
+{
+    (void)state;
+    char *data = noise(300000), *script = malloc(300020), expected[300] = "open ";
+    strcat(expected, word_for("bin", data, 300000));
+    size_t size = put_frame(script, 0x82, data, 300000, NULL);
+    for (size_t chunk = 0; chunk < 30000; chunk = 3 * chunk + 1000) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_server = true, .pair = { .chunk = chunk } });
+        harness_send(&h, script, size);
+        assert_string_equal(h.client.log, expected);
+        harness_done(&h);
+    }
+    free(script);
+    free(data);
+}
+
+/* Of the allocations that putting together takes, each fails in its turn. A long frame has another try in it. */
+static void test_memory_fails_while_assembling(void **state)
+{
+    (void)state;
+    static const size_t frames[] = { 200000, 1000 };
+    char *data = noise(200000), *script = malloc(210000), whole[300] = "open ";
+    strcat(whole, word_for("bin", data, 200000));
+    for (size_t f = 0; f < COUNT_OF(frames); f++) {
+        size_t size = 0, failed = 0;
+        for (size_t at = 0; at < 200000; at += frames[f]) {
+            int byte0 = (at == 0 ? 2 : 0) | (at + frames[f] == 200000 ? 0x80 : 0);
+            size += put_frame(script + size, byte0, data + at, frames[f], mask);
+        }
+        for (uint64_t n = 1; n < 12; n++) {
+            struct harness h;
+            harness_init(&h, &(struct harness_options){ .raw_client = true });
+            harness_send(&h, script, 10);
+            h.loop.memory.fail_at = h.loop.memory.allocations + n;
+            harness_send(&h, script + 10, size - 10);
+            bool closed = strncmp(h.server.log, "open close:no-memory:", 21) == 0;
+            assert_true(closed || h.raw.failure == -ENOMEM || strcmp(h.server.log, whole) == 0);
+            failed += closed;
+            harness_done(&h);
+        }
+        assert_int_equal(failed > 0, frames[f] == 1000);
+    }
+    free(script);
+    free(data);
+}
+
 /* What is announced is believed in measure only. */
 static void test_announcement_alone_costs_little(void **state)
 {
@@ -79,7 +148,7 @@ static void test_fragments_grow_by_doubling(void **state)
     harness_done(&h);
 }
 
-static void test_spares_are_used_again(void **state)
+static void test_blocks_are_used_again(void **state)
 {
     (void)state;
     struct harness h;
@@ -179,9 +248,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_assembles),
+        cmocka_unit_test(test_text_breaks_on_its_way),
+        cmocka_unit_test(test_client_assembles),
+        cmocka_unit_test(test_memory_fails_while_assembling),
         cmocka_unit_test(test_announcement_alone_costs_little),
         cmocka_unit_test(test_fragments_grow_by_doubling),
-        cmocka_unit_test(test_spares_are_used_again),
+        cmocka_unit_test(test_blocks_are_used_again),
         cmocka_unit_test(test_streaming_handler_gets_parts),
         cmocka_unit_test(test_streaming_needs_no_memory),
         cmocka_unit_test(test_message_limit),
