@@ -147,7 +147,7 @@ static void report_tls(struct check *check, const struct swale_peer *peer)
     report(check, MARK_OK, "%.*s with %.*s", (int)peer->tls_version.size, peer->tls_version.data,
            (int)peer->tls_cipher.size, peer->tls_cipher.data);
     if (check->unverified || check->options->insecure)
-        report_with(check, MARK_WARNING, "the certificate was not verified: ", peer->tls_subject);
+        report(check, MARK_WARNING, "the certificate was not verified; anybody can have made it");
     else
         report_with(check, MARK_OK, "the certificate is trusted, and for this name: ", peer->tls_subject);
 }

@@ -114,6 +114,10 @@ class CommandLine(Case):
     def test_help_is_no_wider_than_a_terminal(self):
         self.assertLessEqual(max(map(len, run("--help").stdout.decode().splitlines())), 80)
 
+    def test_the_environment_names_a_backend(self):
+        self.ends(2, "the environment's SWALE_BACKEND names no backend", "ws://127.0.0.1:1/",
+                  environment={"SWALE_BACKEND": "steam"})
+
     def test_version(self):
         self.assertRegex(run("--version").stdout.decode(), r"\Aswale \d+\.\d+\.\d+\n\Z")
 
@@ -628,6 +632,14 @@ class Tls(Case):
         done = run("--cacert", self.certificate.certificate, "--max-messages", "1", self.url, input=b"hi")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"hi\n", b""))
 
+    def test_a_directory_of_authorities(self):
+        named = subprocess.run(["openssl", "x509", "-noout", "-hash", "-in", self.certificate.certificate], check=True,
+                               capture_output=True, text=True).stdout.strip()
+        with tempfile.TemporaryDirectory() as directory:
+            self.ends(6, "TLS with localhost: .*", "--cacert", directory, self.url)
+            os.symlink(self.certificate.certificate, os.path.join(directory, named + ".0"))
+            self.assertEqual(run("--cacert", directory, self.url).returncode, 0)
+
     def test_pins(self):
         trust = "--cacert", self.certificate.certificate
         self.assertEqual(run(*trust, "--pin", self.pin(), self.url).returncode, 0)
@@ -873,6 +885,45 @@ class Check(Case):
         status, text = self.check(wrong_accept)
         self.assertEqual(status, 1)
         self.assertIn("made of the key that was sent", text)
+
+    def test_a_talkative_server(self):
+        """It says who it is, speaks first, answers a ping twice, and a close with what it likes."""
+        def script(connection):
+            connection.accept("Server: Chatter/1\x9b")
+            connection.send(frame(TEXT, b"hello") + frame(BINARY, b"there"))
+            while (opcode := connection.read_frame()[0]) is not None:
+                if opcode == PING:
+                    connection.send(2 * frame(PONG, b"swale-check"))
+                elif opcode == CLOSE:
+                    return connection.send(close_frame(1001))
+        status, text = self.check(script)
+        self.assertEqual(status, 0)
+        for words in ("ok       says that it is Chatter/1\\x9b", "ok       sends by itself: 2 messages so far",
+                      "warning  answers a close of 1000 with 1001"):
+            self.assertIn(words, text)
+        self.assertEqual(text.count("answers a ping"), 1)
+
+    def test_refuses_foreign_pages_by_401(self):
+        def script(connection):
+            if "origin" in connection.fields:
+                return connection.answer("401 Unauthorized")
+            return echo(connection)
+        status, text = self.check(script)
+        self.assertEqual(status, 0)
+        self.assertIn("ok       refuses pages of a foreign origin", text)
+
+    def test_within_a_machine(self):
+        with tempfile.TemporaryDirectory() as directory, Program("--listen", f"unix:{directory}/socket"):
+            status, text = self.checked(f"ws+unix:{directory}/socket:/echo")
+        self.assertEqual(status, 0)
+        self.assertIn("ok       no TLS, which nobody needs within a machine", text)
+
+    def test_unverified_on_demand(self):
+        certificate = Certificate()
+        with Program(tls=certificate) as server:
+            done = run("--check", "--insecure", f"wss://localhost:{server.port}/echo")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"\nwarning  the certificate was not verified; anybody can have made it\n", done.stdout)
 
     def test_closes_at_once(self):
         def script(connection):

@@ -17,7 +17,8 @@ from scripted import BINARY, PING, TEXT, Scripted, close_frame, frame
 
 SWALE = os.environ["SWALE_PROGRAM"]
 PATIENCE = 30
-CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_R, CTRL_Z, LEFT, UP = "\x01", "\x03", "\x04", "\x05", "\x12", "\x1a", "\x1b[D", "\x1b[A"
+CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_R, CTRL_V, CTRL_Z = "\x01", "\x03", "\x04", "\x05", "\x12", "\x16", "\x1a"
+LEFT, UP = "\x1b[D", "\x1b[A"
 
 
 class Puppet:
@@ -148,6 +149,31 @@ class Prompt(unittest.TestCase):
             for n in range(150):
                 server.say(f"message {n}")
             terminal.until_line(*[f"< message {n}" for n in range(150)], "> typing")
+
+    def test_redraws_what_cannot_be_shown(self):
+        with Puppet() as server, self.connect(server.url) as terminal:
+            self.opened(server, terminal)
+            terminal.type("a" + CTRL_V + "\x07b" + CTRL_V + "\tc\u0378\U000e0080d")
+            terminal.until(lambda: terminal.cursor_line().endswith("d"))
+            before = terminal.cursor_line()
+            server.say("one")
+            server.say("two")
+            terminal.until_line("connected", "(Ctrl-D ends)", "< one", "< two", before)
+            terminal.type("\r")
+            self.assertEqual(server.hear(), (TEXT, "a\x07b\tc\u0378\U000e0080d".encode()))
+
+    def test_leaves_out_what_is_no_text(self):
+        with Puppet() as server, self.connect(server.url) as terminal:
+            self.opened(server, terminal)
+            for keys in b"a\xff", b"b\xe2\x82", b"c\xe4\xbd\xa0\r":
+                os.write(terminal.master, keys)
+            self.assertEqual(server.hear(), (TEXT, "abc你".encode()))
+
+    def test_types_utf_8_in_any_locale(self):
+        with Puppet() as server, self.connect(server.url, environment={"LC_ALL": "C"}) as terminal:
+            self.opened(server, terminal)
+            terminal.type("grün\r")
+            self.assertEqual(server.hear(), (TEXT, "grün".encode()))
 
     # ---- What peers may do to the screen
 
@@ -323,6 +349,34 @@ class Prompt(unittest.TestCase):
             self.assertEqual(server.hear(), (8, b"\x0f\xa1good bye"))
             self.assertEqual(terminal.end(), 10)
 
+    def test_slash_helps(self):
+        with Puppet() as server, self.connect("--slash", server.url) as terminal:
+            self.opened(server, terminal)
+            terminal.type("/help\r")
+            terminal.until_line("/ping [TEXT]            ask for a pong", "/close [CODE [TEXT]]    close, with 1000 or this code",
+                                "//TEXT                  send /TEXT", ">")
+            for code in "70000", "never":
+                terminal.type(f"/close {code}\r")
+                terminal.until_line(f"> /close {code}", "not closed: an argument is out of its range", ">")
+            terminal.type("/ping " + 126 * "x" + "\r")
+            terminal.until(lambda: any(line.startswith("no ping: ") for line in terminal.lines()))
+            terminal.type("/close\r")
+            self.assertEqual(server.hear(), (8, b"\x03\xe8"))
+            self.assertEqual(terminal.end(), 0)
+
+    def test_while_there_is_no_connection(self):
+        server = Program()
+        with self.connect("--slash", "--reconnect", f"ws://127.0.0.1:{server.port}/echo") as terminal:
+            terminal.until_line("(Ctrl-D ends, /help helps)", ">")
+            server.kill()
+            terminal.until(lambda: any("trying again in" in line for line in terminal.lines()))
+            terminal.type("later\r")
+            terminal.until(lambda: "(waits for the connection)" in terminal.lines())
+            terminal.type("/ping\r")
+            terminal.until(lambda: "no ping: there is no connection now" in terminal.lines())
+            terminal.type(CTRL_D)
+            self.assertEqual(terminal.end(), 0)
+
     def test_slashes_are_messages_otherwise(self):
         with Puppet() as server, self.connect(server.url) as terminal:
             self.opened(server, terminal)
@@ -330,6 +384,12 @@ class Prompt(unittest.TestCase):
             self.assertEqual(server.hear(), (TEXT, b"/close"))
 
     # ---- Beginnings and ends
+
+    def test_says_what_was_agreed(self):
+        with Program("--deflate") as server:
+            url = f"ws://127.0.0.1:{server.port}/echo"
+            with self.connect("--deflate", "-s", "chat", url) as terminal:
+                terminal.until_line("connected, subprotocol chat, compressed", "(Ctrl-D ends)", ">")
 
     def test_verbose_above_the_prompt(self):
         with Puppet() as server, self.connect("-v", server.url, rows=40) as terminal:
