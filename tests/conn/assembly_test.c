@@ -129,6 +129,40 @@ static void test_announcement_alone_costs_little(void **state)
     harness_done(&h);
 }
 
+/* Nor do those who announce much get the blocks that large messages have just left. */
+static void test_announcements_beside_large_messages(void **state)
+{
+    (void)state;
+    enum { PEERS = 50, LARGE = 1 << 20, HEARD = 100 };
+    static struct observer observers[PEERS];
+    static struct recorder peers[PEERS];
+    struct harness h;
+    char *data = noise(LARGE), *script = malloc(LARGE + 20);
+    harness_init(&h, &(struct harness_options){ .raw_client = true });
+    for (int i = 0; i < PEERS; i++)
+        recorder_begin(&peers[i], harness_another(&h, &observers[i], false, NULL));
+    test_loop_settle(&h.loop);
+    put_frame(script, 0x82, data, LARGE, mask);
+    for (int warm = 0; warm < 5; warm++)
+        harness_frame(&h, 0x82, data, LARGE);
+    size_t before = h.loop.memory.bytes;
+    for (int i = 0; i < PEERS; i++) {
+        recorder_send(&peers[i], script, 14 + HEARD);
+        test_loop_settle(&h.loop);
+        harness_frame(&h, 0x82, data, LARGE);
+    }
+    assert_int_equal(h.server.calls[ON_MESSAGE], PEERS + 5);
+    assert_in_range(h.loop.memory.bytes - before, PEERS * HEARD, PEERS * 10000);
+    for (int i = 0; i < PEERS; i++)
+        recorder_end(&peers[i]);
+    test_loop_settle(&h.loop);
+    for (int i = 0; i < PEERS; i++)
+        observer_done(&observers[i]);
+    free(script);
+    free(data);
+    harness_done(&h);
+}
+
 /* Many small fragments are copied a bounded number of times: the block doubles. */
 static void test_fragments_grow_by_doubling(void **state)
 {
@@ -252,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_client_assembles),
         cmocka_unit_test(test_memory_fails_while_assembling),
         cmocka_unit_test(test_announcement_alone_costs_little),
+        cmocka_unit_test(test_announcements_beside_large_messages),
         cmocka_unit_test(test_fragments_grow_by_doubling),
         cmocka_unit_test(test_blocks_are_used_again),
         cmocka_unit_test(test_streaming_handler_gets_parts),

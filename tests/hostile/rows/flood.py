@@ -142,6 +142,26 @@ def announced_and_silent(program):
         peer.reset()
 
 
+@SUITE.row("announced-and-silent-beside-large")
+def announced_and_silent_beside_large(program):
+    """As many announce while another's messages of a MiB go to and fro: none of them gets the memory that such a
+    message has just left."""
+    large = frame(BINARY, bytes(MIB))
+    with opened(program.port, patience=10) as other:
+        peers = []
+        for n in range(200):
+            if n % 10 == 0:
+                other.send(large)
+                assert len(other.message()) == MIB
+            peer = opened(program.port)
+            peer.send(frame(BINARY, b"x" * 100, announce=MIB))
+            peers.append(peer)
+        other.send(large)
+        assert len(other.message()) == MIB
+    for peer in peers:
+        peer.reset()
+
+
 @SUITE.row("empty-messages")
 def empty_messages(program):
     with opened(program.port, patience=10) as peer:
