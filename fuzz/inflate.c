@@ -221,6 +221,33 @@ static size_t deflate_steps(struct swale_deflater *deflater, struct swale_span i
     return size;
 }
 
+/* The message again and again, each time behind another byte. */
+static struct swale_span multiply(struct swale_span message, size_t size)
+{
+    char *block = malloc(size);
+    require(block != NULL);
+    for (size_t i = 0; i < size; i++) {
+        size_t at = i % (message.size + 1);
+        block[i] = at == 0 ? (char)(i / (message.size + 1) * 37 % 251) : (char)message.data[at - 1];
+    }
+    return swale_span(block, size);
+}
+
+/* Whole, and back in steps, which keep to the window. */
+static void try_whole(struct swale_deflater *deflater, struct swale_inflater *inflater, struct swale_span message,
+                      size_t capacity)
+{
+    static struct result back;
+    size_t bound = swale_deflater_bound(message.size);
+    char *packed = malloc(bound);
+    require(packed != NULL);
+    ptrdiff_t size = swale_deflater_whole(deflater, message, packed, bound);
+    require(size > 0 && size <= (ptrdiff_t)bound);
+    inflate_steps(inflater, swale_span(packed, (size_t)size), bound, capacity, &back);
+    require(back.error == 0 && back.size == message.size && memcmp(back.data, message.data, message.size) == 0);
+    free(packed);
+}
+
 static void try_round_trip(const uint8_t *options, struct swale_span message)
 {
     static struct result back;
@@ -247,6 +274,10 @@ static void try_round_trip(const uint8_t *options, struct swale_span message)
         require(swale_inflater_whole(inflater, swale_span(packed, (size_t)size), back.data, LIMIT) ==
                 (ptrdiff_t)message.size);
         require(memcmp(back.data, message.data, message.size) == 0);
+        struct swale_span large = multiply(message, 2000u + options[3] * 240u); /* up to two windows */
+        try_whole(deflater, inflater, message, capacity);
+        try_whole(deflater, inflater, large, capacity);
+        free((void *)(uintptr_t)large.data);
     }
     free(packed);
     swale_deflater_free(deflater);
