@@ -17,8 +17,7 @@ enum {
 struct swale__common_block {
     struct swale__common *common; /* whose present block it is; NULL when another is */
     const struct swale_allocator *allocator;
-    struct swale__common_node *child; /* the latest of those that begin with nothing */
-    size_t holds;                     /* queues, or segments, that point at its nodes */
+    size_t holds; /* queues, or segments, that point at its nodes */
     size_t node_count, used;
     size_t referred; /* bytes of the messages */
     struct swale__common_node nodes[NODES];
@@ -31,7 +30,8 @@ static void forget_nodes(struct swale__common_block *block)
 {
     for (size_t i = 0; i < block->node_count; i++)
         swale_shared_unref(block->nodes[i].segment.shared);
-    block->child = NULL;
+    if (block->common)
+        block->common->child = NULL;
     block->node_count = 0;
     block->used = 0;
     block->referred = 0;
@@ -49,7 +49,6 @@ static struct swale__common_block *make_block(struct swale__common *common)
         return NULL;
     block->common = common;
     block->allocator = common->allocator;
-    block->child = NULL;
     block->holds = 0;
     block->node_count = 0;
     block->used = 0;
@@ -57,7 +56,13 @@ static struct swale__common_block *make_block(struct swale__common *common)
     if (common->block)
         common->block->common = NULL; /* it is held, or there would be nothing in it */
     common->block = block;
+    common->child = NULL;
     return block;
+}
+
+void swale__common_hold(struct swale__common_node *node)
+{
+    node->block->holds++;
 }
 
 void swale__common_release(struct swale__common_node *node)
@@ -75,6 +80,7 @@ void swale__common_done(struct swale__common *common)
     if (common->block)
         free_block(common->block);
     common->block = NULL;
+    common->child = NULL;
 }
 
 /* ---- Nodes ------------------------------------------------------------------------------------------ */
@@ -83,7 +89,7 @@ static struct swale__common_node *find_child(struct swale__common_node *child,
                                              const struct swale__common_message *message)
 {
     for (int i = 0; child && i < SIBLINGS_MAX; i++, child = child->sibling)
-        if (child->frame.data == message->frame.data && child->segment.tag == message->tag)
+        if (swale__common_leads_to(child, message->frame.data, message->tag))
             return child;
     return NULL;
 }
@@ -112,7 +118,7 @@ static char *join_bytes(struct swale__common_block *block, const struct swale__c
 static struct swale__common_node *add_node(struct swale__common_block *block, struct swale__common_node *before,
                                            const struct swale__common_message *message)
 {
-    struct swale__common_node **children = before ? &before->child : &block->child;
+    struct swale__common_node **children = before ? &before->child : &block->common->child;
     char *data = before ? join_bytes(block, before, message->frame) : (char *)message->frame.data;
     if (!data)
         return NULL;
@@ -142,7 +148,7 @@ static bool is_full(const struct swale__common_block *block)
 static struct swale__common_node *begin(struct swale__common *common, const struct swale__common_message *message)
 {
     struct swale__common_block *block = common->block;
-    struct swale__common_node *node = block ? find_child(block->child, message) : NULL;
+    struct swale__common_node *node = find_child(common->child, message);
     if (!node) {
         if (!block || is_full(block))
             block = make_block(common);
@@ -150,7 +156,7 @@ static struct swale__common_node *begin(struct swale__common *common, const stru
             return NULL;
         node = add_node(block, NULL, message);
     }
-    block->holds++;
+    swale__common_hold(node);
     return node;
 }
 

@@ -35,6 +35,7 @@ struct swale__common_node {
 struct swale__common {
     const struct swale_allocator *allocator;
     struct swale__common_block *block; /* where new nodes go */
+    struct swale__common_node *child;  /* the latest of its nodes that begin with nothing */
 };
 
 struct swale__common_message {
@@ -42,6 +43,16 @@ struct swale__common_message {
     struct swale_span frame; /* a whole frame, which lies in it */
     uintptr_t tag;
 };
+
+/* Whether the queue that `child` is the latest child of has to go there for this message: so it is, but for the first
+ * queue that gets it. */
+static inline bool swale__common_leads_to(const struct swale__common_node *child, const char *frame, uintptr_t tag)
+{
+    return child && child->frame.data == frame && child->segment.tag == tag;
+}
+
+/* A hold on a node for one more queue, which has nothing yet. */
+void swale__common_hold(struct swale__common_node *node);
 
 /* The node for a queue that has `node` (NULL: nothing), and now the message too; the queue's hold on `node` passes on
  * to it. NULL when there is none: memory is out, or it would get too long; the hold stays as it was. */

@@ -356,13 +356,32 @@ char *swale__outq_room(struct swale__outq *queue, struct swale_loop *loop, size_
 
 /* ---- Appending references --------------------------------------------------------------------------- */
 
-/* Only a queue that is written at the end of this turn, and has nothing else in it: so a common segment is
- * short-lived but for what the stream does not take. */
+/* Only a queue that is soon to be written, and has nothing else in it: so a common segment is short-lived but for
+ * what the stream does not take. */
+static bool may_step(const struct swale__outq *queue, const struct swale__common_node *node)
+{
+    return !queue->full && queue->in_flight == 0 && queue->size == (node ? node->segment.size : 0);
+}
+
+bool swale__outq_follow(struct swale__outq *queue, const struct swale__common *common, const char *frame,
+                        uintptr_t tag)
+{
+    struct swale__common_node *node = common_of(queue);
+    struct swale__common_node *child = node ? node->child : common->child;
+    if (!may_step(queue, node) || !swale__common_leads_to(child, frame, tag))
+        return false;
+    if (!node)
+        swale__common_hold(child);
+    set_common(queue, child);
+    queue->size = child->segment.size;
+    return true;
+}
+
 static bool step_in_common(struct swale__outq *queue, struct swale__common *common,
                            const struct swale__common_message *message)
 {
     struct swale__common_node *node = common_of(queue);
-    if (queue->full || queue->in_flight > 0 || queue->size != (node ? node->segment.size : 0))
+    if (!may_step(queue, node))
         return false;
     node = swale__common_step(common, node, message);
     if (!node)

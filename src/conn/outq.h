@@ -62,6 +62,11 @@ int swale__outq_write(struct swale__outq *queue, struct swale__stream *stream, s
 int swale__outq_append_shared(struct swale__outq *queue, struct swale_loop *loop, struct swale__common *common,
                               const struct swale__common_message *message);
 
+/* The same, the short way, for a queue that other queues have gone before. False when none has, or this one is in any
+ * other state, and then nothing was done. */
+bool swale__outq_follow(struct swale__outq *queue, const struct swale__common *common, const char *frame,
+                        uintptr_t tag);
+
 /* Takes back shared segments of this tag that have not begun to leave: the oldest, or all. How many. */
 size_t swale__outq_drop(struct swale__outq *queue, struct swale_loop *loop, uintptr_t tag, bool all);
 

@@ -54,12 +54,6 @@ static int queued(struct swale_conn *conn)
     return SWALE_FULL;
 }
 
-static void count_message(struct swale_conn *conn, size_t size)
-{
-    swale__count(&conn->group->counters->messages_out, 1);
-    swale__count(&conn->group->counters->bytes_out, size);
-}
-
 /* What the application is told, on_drain will take back. A refusal may be the first that it hears of a long queue,
  * which pongs may have filled. */
 static int tell(struct swale_conn *conn, int result)
@@ -154,7 +148,7 @@ SWALE__APART static int send_whole(struct swale_conn *conn, enum swale_kind kind
         error = queue_frame(conn, &frame);
     if (error < 0)
         return error;
-    count_message(conn, size);
+    swale__conn_count_message(conn, size);
     return tell(conn, queued(conn));
 }
 
@@ -175,7 +169,7 @@ static inline bool send_short(struct swale_conn *conn, enum swale_kind kind, con
     if (!room)
         return false;
     swale__short_write(engine, kind, data, size, swale__conn_now(conn), room);
-    count_message(conn, size);
+    swale__conn_count_message(conn, size);
     swale__conn_touch(conn);
     return true;
 }
@@ -234,7 +228,7 @@ static int queue_shared(struct swale_conn *conn, struct swale_shared *shared, ui
     return error;
 }
 
-int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
+int swale__conn_queue_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
 {
     struct swale_span payload = swale_shared_payload(shared);
     if (conn->group->config.role == SWALE_CLIENT)
@@ -247,7 +241,7 @@ int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared
     error = queue_shared(conn, shared, tag);
     if (error < 0)
         return error;
-    count_message(conn, payload.size);
+    swale__conn_count_message(conn, payload.size);
     return queued(conn);
 }
 

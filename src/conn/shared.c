@@ -9,26 +9,13 @@
  * away. */
 #include "conn/state.h"
 
-enum { BITS_MIN = 9, BITS_MAX = 15 };
-
-struct variant {
+struct swale__variant {
     size_t size;
     char frame[];
 };
 
-struct swale_shared {
-    atomic_size_t refs;
-    const struct swale_allocator *allocator;
-    size_t size; /* of the payload */
-    enum swale_kind kind;
-    unsigned header_size;
-    _Atomic(struct variant *) variants[BITS_MAX - BITS_MIN + 1];
-    char header[16]; /* the frame's begins at 16 - header_size */
-    char payload[];
-};
-
 /* In place of a variant that would not be smaller than the plain frame. Never written to, nor freed. */
-static const struct variant incompressible;
+static const struct swale__variant incompressible;
 
 int swale_shared_new(struct swale_shared **out, const struct swale_allocator *allocator, enum swale_kind kind,
                      const void *data, size_t size)
@@ -60,7 +47,7 @@ struct swale_shared *swale_shared_ref(struct swale_shared *shared)
     return shared;
 }
 
-static void free_variant(const struct swale_allocator *allocator, struct variant *variant)
+static void free_variant(const struct swale_allocator *allocator, struct swale__variant *variant)
 {
     if (variant && variant != &incompressible)
         swale__free(allocator, variant, sizeof *variant + variant->size);
@@ -85,20 +72,15 @@ enum swale_kind swale_shared_kind(const struct swale_shared *shared)
     return shared->kind;
 }
 
-struct swale_span swale__shared_frame(const struct swale_shared *shared)
-{
-    return swale_span(shared->payload - shared->header_size, shared->header_size + shared->size);
-}
-
 /* ---- Compressed variants ---------------------------------------------------------------------------- */
 
 /* NULL when memory is out. */
-static struct variant *new_variant(const struct swale_shared *shared, struct swale_span payload)
+static struct swale__variant *new_variant(const struct swale_shared *shared, struct swale_span payload)
 {
     char header[SWALE_HEADER_MAX];
     size_t header_size = (size_t)swale_frame_header(shared->kind, true, payload.size, header);
     size_t size = header_size + payload.size;
-    struct variant *variant = swale__alloc(shared->allocator, sizeof *variant + size);
+    struct swale__variant *variant = swale__alloc(shared->allocator, sizeof *variant + size);
     if (!variant)
         return NULL;
     variant->size = size;
@@ -107,12 +89,13 @@ static struct variant *new_variant(const struct swale_shared *shared, struct swa
     return variant;
 }
 
-static struct variant *compress(const struct swale_shared *shared, struct swale__conn_group *group, int window_bits)
+static struct swale__variant *compress(const struct swale_shared *shared, struct swale__conn_group *group,
+                                       int window_bits)
 {
     struct swale__packed packed;
     if (swale__compress_alone(group, window_bits, swale_shared_payload(shared), &packed) == 0)
-        return (struct variant *)&incompressible;
-    struct variant *variant = new_variant(shared, packed.data);
+        return (struct swale__variant *)&incompressible;
+    struct swale__variant *variant = new_variant(shared, packed.data);
     swale__packed_free(group, &packed);
     return variant;
 }
@@ -120,10 +103,10 @@ static struct variant *compress(const struct swale_shared *shared, struct swale_
 struct swale_span swale__shared_compressed(struct swale_shared *shared, struct swale__conn_group *group,
                                            int window_bits)
 {
-    _Atomic(struct variant *) *slot = &shared->variants[window_bits - BITS_MIN];
-    struct variant *variant = atomic_load_explicit(slot, memory_order_acquire);
+    _Atomic(struct swale__variant *) *slot = &shared->variants[window_bits - SWALE__BITS_MIN];
+    struct swale__variant *variant = atomic_load_explicit(slot, memory_order_acquire);
     if (!variant) {
-        struct variant *made = compress(shared, group, window_bits);
+        struct swale__variant *made = compress(shared, group, window_bits);
         if (atomic_compare_exchange_strong_explicit(slot, &variant, made, memory_order_acq_rel, memory_order_acquire))
             variant = made;
         else

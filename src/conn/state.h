@@ -25,6 +25,7 @@
 #include "conn/common.h"
 #include "conn/conn.h"
 #include "conn/outq.h"
+#include "conn/shared.h"
 #include "io/turn.h"
 
 #include <errno.h>
@@ -306,8 +307,14 @@ void swale__inflate_resume(struct swale_conn *conn);
 /* Queues a control frame of the engine's. */
 void swale__conn_control(struct swale_conn *conn, struct swale_span frame);
 
-/* What the subscriber and swale_conn_send_shared do. */
-int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag);
+static inline void swale__conn_count_message(struct swale_conn *conn, size_t size)
+{
+    swale__count(&conn->group->counters->messages_out, 1);
+    swale__count(&conn->group->counters->bytes_out, size);
+}
+
+/* As swale_conn_send_shared, but for what is told; `tag` is for drop. */
+int swale__conn_queue_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag);
 
 /* Bytes that are to be given back with swale__packed_free. */
 struct swale__packed {
@@ -331,12 +338,14 @@ void swale__compress_forget(struct swale_conn *conn);
 /* Should a message of this size be compressed on this connection? */
 bool swale__compress_wanted(const struct swale_conn *conn, size_t size);
 
-/* The frame of a shared message: plain, or compressed for this window (which may turn out plain too). */
-struct swale_span swale__shared_frame(const struct swale_shared *shared);
+/* The frame of a shared message that is compressed for this window (which may turn out to be the plain one). */
 struct swale_span swale__shared_compressed(struct swale_shared *shared, struct swale__conn_group *group,
                                            int window_bits);
 
 /* ---- subscriber.c ----------------------------------------------------------------------------------- */
+
+/* The same, the short way where that leads there. */
+int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag);
 
 extern const struct swale_subscriber_ops swale__conn_subscriber_ops;
 

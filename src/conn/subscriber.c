@@ -1,15 +1,41 @@
-/* A connection as a subscriber of topics. */
+/* A connection as a subscriber of topics: being sent what many are. */
 #include "conn/state.h"
 
+#include "proto/short.h"
+
+/* The short way: what another connection has been sent already, behind what both have. False when there is any
+ * question, and then nothing was done. */
+static inline bool follow(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
+{
+    struct swale__conn_group *group = conn->group;
+    bool first = conn->out.size == 0;
+    if (conn->stage != SWALE__LIVE || conn->codec || !swale__short_sendable(&conn->engine) ||
+        conn->out.size + shared->size + SWALE_HEADER_MAX > group->limits.high_water ||
+        !swale__outq_follow(&conn->out, &group->common, swale__shared_frame(shared).data, tag))
+        return false;
+    if (first) { /* else it was, when the first went there */
+        conn->engine.active_ms = swale__conn_now(conn);
+        swale__conn_touch_later(conn);
+    }
+    return true;
+}
+
 /* It is written behind the answers of this turn: there may be very many subscribers. */
+int swale__conn_send_shared(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
+{
+    if (follow(conn, shared, tag)) {
+        swale__conn_count_message(conn, shared->size);
+        return 0;
+    }
+    swale__conn_touch_later(conn);
+    return swale__conn_queue_shared(conn, shared, tag);
+}
+
+_Static_assert((int)SWALE_DELIVERED == 0 && (int)SWALE_DELIVERED_LATE == (int)SWALE_FULL, "a send's results serve");
+
 static int deliver(struct swale_subscriber *subscriber, struct swale_shared *message, uintptr_t tag)
 {
-    struct swale_conn *conn = swale__conn_of_subscriber(subscriber);
-    swale__conn_touch_later(conn);
-    int result = swale__conn_send_shared(conn, message, tag);
-    if (result < 0)
-        return result;
-    return result == SWALE_FULL ? SWALE_DELIVERED_LATE : SWALE_DELIVERED;
+    return swale__conn_send_shared(swale__conn_of_subscriber(subscriber), message, tag);
 }
 
 /* What waits for the end of this turn only is not late. */

@@ -236,7 +236,10 @@ static void test_a_hold_is_bounded(void **state)
     char *text = calloc(1, LARGE);
     assert_non_null(text);
     begin(0, false);
-    struct swale__common_node *held = step(NULL, share("held", 4), 1);
+    struct swale__common_node *held = step(step(NULL, share("he", 2), 1), share("ld", 2), 1);
+    for (int n = 0; n < 600; n++)
+        swale__common_release(step(NULL, share("ld", 2), 1));
+    assert_bytes(held, "held");
     size_t before = loop.memory.bytes;
     for (int n = 0; n < 20; n++) {
         struct swale_shared *shared;
@@ -328,6 +331,85 @@ static void test_slow_reader_keeps_nothing_common(void **state)
     finish();
 }
 
+struct hoard {
+    void *chunks[HOARD_MAX];
+    size_t count;
+};
+
+/* Nothing is in the pool any more, and there is no memory to be had. */
+static void starve(struct hoard *hoard)
+{
+    uint64_t before = loop.memory.allocations;
+    hoard->count = 0;
+    while (hoard->count < HOARD_MAX && loop.memory.allocations == before)
+        hoard->chunks[hoard->count++] = swale__loop_chunk(loop.loop);
+    loop.memory.fail_at = loop.memory.allocations + 1;
+}
+
+static void feed(struct hoard *hoard)
+{
+    loop.memory.fail_at = 0;
+    while (hoard->count > 0)
+        swale__loop_chunk_free(loop.loop, hoard->chunks[--hoard->count]);
+}
+
+/* So that the streams themselves have all the memory that they ever need. */
+static void warm_up(void)
+{
+    static char text[WARM];
+    struct swale_shared *shared = share(text, sizeof text);
+    for (int i = 0; i < QUEUES; i++) {
+        append(i, shared, 1);
+        flush(i);
+    }
+    test_loop_settle(&loop);
+}
+
+/* Without memory for a list of its own, it keeps what is common, and that is right too. */
+static void test_slow_reader_without_memory(void **state)
+{
+    (void)state;
+    static const char zeros[WARM];
+    enum { APPEND, COPY, DROP, CUT, KEEP, CLEAR, NOTHING, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        begin(WARM, false);
+        warm_up();
+        struct link *link = &links[0];
+        struct swale_shared *large = share(zeros, WARM - 8), *a = share("aaaaaa", 6), *b = share("bb", 2);
+        struct hoard hoard;
+        swale__stream_pause(link->far.stream);
+        append(0, large, 1);
+        append(0, a, 1);
+        append(0, a, 1);
+        append(0, b, 1);
+        starve(&hoard);
+        assert_int_equal(flush(0), 1); /* up to two bytes of the second */
+        feed(&hoard);
+        assert_true(link->queue.head->flags & SWALE__COMMON);
+        assert_int_equal(link->queue.size, 6);
+        if (way == APPEND)
+            append(0, b, 1);
+        if (way == COPY)
+            assert_int_equal(try_append_copy(link, "copy"), 0);
+        if (way == DROP)
+            assert_int_equal(swale__outq_drop(&link->queue, loop.loop, 1, true), 1);
+        if (way == CUT)
+            swale__outq_cut(&link->queue, loop.loop);
+        if (way == KEEP)
+            swale__outq_keep(&link->queue, loop.loop, 4);
+        if (way == CLEAR)
+            swale__outq_clear(&link->queue, loop.loop);
+        if (way == DROP || way == CUT || way == KEEP)
+            link->count--;
+        swale__stream_resume(link->far.stream);
+        flush(0);
+        test_loop_settle(&loop);
+        if (way != CLEAR)
+            assert_heard(link);
+        done();
+    }
+}
+
 /* What is in flight stays where it is, whatever comes behind it. */
 static void test_appends_behind_what_is_in_flight(void **state)
 {
@@ -359,13 +441,13 @@ static void test_outgrows_a_block(void **state)
     assert_non_null(text);
     for (size_t i = 0; i < 70000; i++)
         text[i] = (char)(i * 7 + (i >> 8));
-    for (int large = 0; large < 2; large++) {
+    for (int way = 0; way < 3; way++) {
         begin(0, false);
         for (int n = 0; n < 1100; n++) {
-            struct swale_shared *shared = share(text + n, large ? 1000 : 2);
+            struct swale_shared *shared = share(text + n, way == 1 ? 1000 : 2);
             for (int i = 0; i < QUEUES; i++)
                 append(i, shared, 1);
-            if (n % 100 == 99 && flush(n / 100 % QUEUES) >= 0)
+            if (way < 2 && n % 100 == 99 && flush(n / 100 % QUEUES) >= 0)
                 test_loop_settle(&loop);
         }
         finish();
@@ -513,31 +595,12 @@ static void assert_waiting(const struct link *link)
     }
 }
 
-/* With nothing in the pool, and no memory to be had. */
 static void starved_step(void)
 {
-    void *hoard[HOARD_MAX];
-    size_t count = 0;
-    uint64_t before = loop.memory.allocations;
-    while (count < HOARD_MAX && loop.memory.allocations == before)
-        hoard[count++] = swale__loop_chunk(loop.loop);
-    loop.memory.fail_at = loop.memory.allocations + 1;
+    struct hoard hoard;
+    starve(&hoard);
     random_step(true);
-    loop.memory.fail_at = 0;
-    while (count > 0)
-        swale__loop_chunk_free(loop.loop, hoard[--count]);
-}
-
-/* So that the streams themselves have all the memory that they ever need. */
-static void warm_up(void)
-{
-    static char text[WARM];
-    struct swale_shared *shared = share(text, sizeof text);
-    for (int i = 0; i < QUEUES; i++) {
-        append(i, shared, 1);
-        flush(i);
-    }
-    test_loop_settle(&loop);
+    feed(&hoard);
 }
 
 static void test_random_queues_match_the_model(void **state)
@@ -569,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_shares_one_run),
         cmocka_unit_test(test_parts_ways),
         cmocka_unit_test(test_slow_reader_keeps_nothing_common),
+        cmocka_unit_test(test_slow_reader_without_memory),
         cmocka_unit_test(test_appends_behind_what_is_in_flight),
         cmocka_unit_test(test_outgrows_a_block),
         cmocka_unit_test(test_random_queues_match_the_model),

@@ -282,6 +282,7 @@ void harness_init(struct harness *harness, const struct harness_options *options
     *harness = (struct harness){ .random = 7 };
     test_loop_init(&harness->loop);
     harness->limits = swale_limits_resolve(&options->limits);
+    harness->pair = options->pair;
     new_group(harness, SWALE_SERVER);
     new_group(harness, SWALE_CLIENT);
     new_observer(&harness->server);
@@ -301,7 +302,7 @@ struct swale__stream *harness_another(struct harness *harness, struct observer *
     struct swale__stream *ends[2];
     *observer = (struct observer){ .received = 0 };
     new_observer(observer);
-    assert_int_equal(swale__pair(ends, harness->loop.loop, NULL), 0);
+    assert_int_equal(swale__pair(ends, harness->loop.loop, &harness->pair), 0);
     struct role_open how = {
         .role = SWALE_SERVER, .stream = ends[0], .observer = observer, .parts = parts, .deflate = deflate
     };

@@ -53,6 +53,7 @@ struct harness_options {
 struct harness {
     struct test_loop loop;
     struct swale_limits limits;
+    struct swale__pair_options pair;
     struct swale__conn_group *groups[2]; /* by role */
     struct swale__conn_counters counters[2];
     struct swale__stream *ends[2]; /* the server's, the client's */
@@ -70,7 +71,7 @@ struct harness {
 void harness_init(struct harness *harness, const struct harness_options *options);
 void harness_done(struct harness *harness);
 
-/* One more connection of the server's group, on a pair of its own, whose far end is returned. */
+/* One more connection of the server's group, on a pair of its own like the first, whose far end is returned. */
 struct swale__stream *harness_another(struct harness *harness, struct observer *observer, bool parts,
                                       const struct swale_deflate_params *deflate);
 void observer_done(struct observer *observer);
