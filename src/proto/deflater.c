@@ -34,15 +34,18 @@ enum { BUFFER_SIZE = 1024 };
  * takes 1.25 times as long as level 2, saves 8 %, and is as small as level 6. libdeflate, of 4 to 64 KiB: level 1
  * takes 0.3 to 0.7 of the time of zlib's level 2, and the result is 2 to 3 % smaller; level 5 takes three times as
  * long and saves 4 to 10 %. */
-enum { STEPS_LEVEL = 2, SMALL_LEVEL = 5, LARGE_LEVEL = 1 };
+enum { STEPS_LEVEL = 2, SMALL_LEVEL = 5 };
+
+/* libdeflate's other levels are not used: they cut a window's worth into several blocks, which reopen.c cannot do. */
+enum { LARGE_LEVEL = 1 };
 
 /* A message that is small, and what it becomes at most. */
 enum { SMALL_BITS = 11, SMALL_MAX = 1 << SMALL_BITS, SMALL_BOUND = SMALL_MAX + SMALL_MAX / 4 };
 
 struct swale_deflater {
     z_stream stream;
-    z_stream small; /* these two: NULL, or unused, where a context is kept */
-    struct libdeflate_compressor *large;
+    z_stream small;                      /* not begun where a context is kept, or the window is smaller */
+    struct libdeflate_compressor *large; /* may be NULL */
     const struct swale_allocator *allocator;
     int window_bits;
     bool context_takeover;
@@ -63,13 +66,16 @@ static int begin_stream(z_stream *stream, const struct swale_allocator *allocato
     return outcome == Z_OK ? 0 : -ENOMEM;
 }
 
-/* libdeflate 1.14 takes its memory from malloc: see inflater.c. */
+/* What whole messages have, as far as it is of use: see is_small and is_large. libdeflate 1.14 takes its memory from
+ * malloc: see inflater.c. */
 static int begin_whole(struct swale_deflater *deflater, int level)
 {
+    if (deflater->window_bits < SMALL_BITS)
+        return 0;
     int error = begin_stream(&deflater->small, deflater->allocator, SMALL_BITS, level ? level : SMALL_LEVEL);
-    if (error)
+    if (error || level > LARGE_LEVEL || deflater->window_bits == SMALL_BITS)
         return error;
-    deflater->large = libdeflate_alloc_compressor(level ? level : LARGE_LEVEL);
+    deflater->large = libdeflate_alloc_compressor(LARGE_LEVEL);
     return deflater->large ? 0 : -ENOMEM;
 }
 
@@ -249,19 +255,26 @@ static ptrdiff_t whole_in_steps(struct swale_deflater *deflater, struct swale_sp
     return SWALE_ERR_TOO_SMALL;
 }
 
+static bool is_small(const struct swale_deflater *deflater, size_t size)
+{
+    return size > 0 && size <= SMALL_MAX && deflater->window_bits >= SMALL_BITS;
+}
+
+/* A window that is smaller than the message is better used by zlib, unless it is the largest there is. */
+static bool is_large(const struct swale_deflater *deflater, size_t size)
+{
+    bool fits = deflater->window_bits == 15 || size <= (size_t)1 << deflater->window_bits;
+    return deflater->large && size > SMALL_MAX && fits;
+}
+
 ptrdiff_t swale_deflater_whole(struct swale_deflater *deflater, struct swale_span in, char *out, size_t capacity)
 {
     if (deflater->context_takeover || deflater->started)
         return SWALE_ERR_STATE;
-    if (in.size > 0 && in.size <= SMALL_MAX && deflater->window_bits >= SMALL_BITS)
+    if (is_small(deflater, in.size))
         return whole_small(deflater, in, out, capacity);
-    /* A window that is smaller than the message is better used by zlib, unless it is the largest there is. */
-    if (in.size > SMALL_MAX && (deflater->window_bits == 15 || in.size <= (size_t)1 << deflater->window_bits)) {
-        ptrdiff_t size = whole_large(deflater, in, out, capacity);
-        if (size != 0)
-            return size;
-    }
-    return whole_in_steps(deflater, in, out, capacity);
+    ptrdiff_t size = is_large(deflater, in.size) ? whole_large(deflater, in, out, capacity) : 0;
+    return size != 0 ? size : whole_in_steps(deflater, in, out, capacity);
 }
 
 /* At worst every byte is a literal of nine bits (fixed codes), or the stored blocks of a small memory cost their
