@@ -95,7 +95,7 @@ static bool read_length_code(struct bits *bits, struct entry table[1 << LENGTH_B
 {
     static const uint8_t order[LENGTH_SYMBOLS] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 };
     uint8_t lengths[LENGTH_SYMBOLS] = { 0 };
-    unsigned next[CODE_BITS_MAX + 1];
+    unsigned next[CODE_BITS_MAX + 1] = { 0 };
     unsigned count = take(bits, 4) + 4;
     for (unsigned i = 0; i < count; i++)
         lengths[order[i]] = (uint8_t)take(bits, 3);
@@ -111,6 +111,7 @@ static bool read_length_code(struct bits *bits, struct entry table[1 << LENGTH_B
     return true;
 }
 
+/* For how many codes a symbol gives the length. */
 static unsigned times(struct bits *bits, unsigned symbol)
 {
     switch (symbol) {
@@ -125,6 +126,7 @@ static unsigned times(struct bits *bits, unsigned symbol)
     }
 }
 
+/* Reads `count` of them. */
 static bool read_lengths(struct bits *bits, uint8_t *lengths, unsigned count)
 {
     struct entry table[1 << LENGTH_BITS_MAX] = { { 0 } };
@@ -153,11 +155,11 @@ struct code {
     unsigned bits, length;
 };
 
-/* The code that ends the block, which bits->at is behind the header of. */
+/* The code that ends the block; `bits` stands behind the three bits that it begins with. */
 static bool read_end_code(struct bits *bits, struct code *code)
 {
-    uint8_t lengths[LENGTHS_MAX];
-    unsigned first[CODE_BITS_MAX + 1];
+    uint8_t lengths[LENGTHS_MAX] = { 0 };
+    unsigned first[CODE_BITS_MAX + 1] = { 0 };
     unsigned literals = take(bits, 5) + 257;
     unsigned distances = take(bits, 5) + 1;
     if (literals > 286 || !read_lengths(bits, lengths, literals + distances) ||
