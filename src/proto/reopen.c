@@ -4,8 +4,9 @@
  * is the only one, its first bit says so, and is cleared. A sync flush behind it is an empty stored block: three bits
  * of zero, zeros up to a whole byte, and 00 00 ff ff, which are not sent:
  *
- *     1 10 codes ... literals and matches ... end | 0 0 0 0 0         three zeros are there already: they are the
- * header 0 10 codes ... literals and matches ... end | 0 : 0 0 0 ...     else a zero byte behind them completes it
+ *     1 10 codes ... literals, matches ... end 00000          from libdeflate: a final block, and padding
+ *     0 10 codes ... literals, matches ... end 000 00         not final; three bits of the padding are the header
+ *     0 10 codes ... literals, matches ... end 00 0 0000000   where it has only two, a zero byte goes on with it
  *
  * So we have to know in which bit the block ends, without decoding it. Its last code is that for the end of the
  * block, which follows from the code lengths at its beginning; behind it are zeros only. If that code has a one in
