@@ -14,11 +14,10 @@ All limits, checks and timers of the servers are on, at their defaults.
     3. The same number of connections, lightly active (`swale bench --rate`): each sends a message now and then and has it back. Latencies,
        CPU time for a message, and memory again.
 
-The JSON (--json FILE) has the figures that are printed, by these parts. bench/harness tells of `when`, `machine` and `swale`.
+The JSON (--json FILE) has the figures that are printed, by these parts; `when`, `machine` and `swale` are as in bench/harness.
 """
 import argparse
 import base64
-import datetime
 import json
 import os
 import re
@@ -32,6 +31,10 @@ import threading
 import time
 import urllib.request
 
+sys.dont_write_bytecode = True
+from harness import accounts, report  # noqa: E402 (after the line above)
+from harness.processes import end, load_cores, server_cores, start  # noqa: E402
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SPARE_DESCRIPTORS = 500
 PING_AFTER = 25  # s: the server's default
@@ -43,30 +46,15 @@ ECHO_EVERY = 20  # s: from one message of a connection to its next
 
 # ---- Processes
 
-def pin(core):
-    cores = sorted(os.sched_getaffinity(0))
-    return lambda: os.sched_setaffinity(0, {cores[core % len(cores)]})
-
-
 def read(path):
     with open(path, encoding="ascii") as file:
         return file.read()
 
 
-def private_bytes(pid):
-    return 1024 * sum(int(line.split()[1]) for line in read(f"/proc/{pid}/smaps_rollup").splitlines()
-                      if line.startswith(("Private_Clean:", "Private_Dirty:")))
-
-
-def cpu_seconds(pid):
-    """Of a process, all threads, to the nanosecond: what clock_getcpuclockid(3) names."""
-    return time.clock_gettime((~pid << 3) | 2)
-
-
 class Server:
     def __init__(self, build):
-        self.process = subprocess.Popen([f"{build}/swale", "serve", "--demo", "--threads", "1", "--log", "off", "--listen", "127.0.0.1:0"],
-                                        stdout=subprocess.PIPE, text=True, preexec_fn=pin(0))
+        command = [f"{build}/swale", "serve", "--demo", "--threads", "1", "--log", "off", "--listen", "127.0.0.1:0"]
+        self.process = start(command, server_cores(1), stdout=subprocess.PIPE, text=True)
         self.port = int(re.search(r":(\d+)/", self.process.stdout.readline())[1])
 
     def metrics(self):
@@ -84,15 +72,13 @@ class Servers:
 
     def __exit__(self, *_):
         for server in self.all:
-            server.process.kill()
-        for server in self.all:
-            server.process.wait()
+            end(server.process)
 
     def cpu(self):
-        return sum(cpu_seconds(server.process.pid) for server in self.all)
+        return sum(accounts.Account(server.process.pid).cpu for server in self.all)
 
     def private(self):
-        return sum(private_bytes(server.process.pid) for server in self.all)
+        return sum(accounts.private_bytes(server.process.pid) for server in self.all)
 
     def metric(self, name, join=sum):
         return join(server.metrics()["swale_" + name] for server in self.all)
@@ -102,12 +88,12 @@ class Crowd:
     """Listeners of one server, which are open when this has been made."""
 
     def __init__(self, build, port, count):
-        self.process = subprocess.Popen([f"{build}/bench/crowd", str(port), "/topic/all", str(count)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pin(1))
+        command = [f"{build}/bench/crowd", str(port), "/topic/all", str(count)]
+        self.process = start(command, load_cores(1), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "open\n":
             raise SystemExit("scale: the connections could not be opened")
 
-    def report(self):
+    def heard(self):
         """Messages since the last report, and the instants at which the first, the middle, 99% and the last had theirs."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -151,10 +137,10 @@ class Probe(threading.Thread):
     def run(self):
         while not self.over:
             for connection in self.connections:
-                start = time.monotonic()
+                asked = time.monotonic()
                 connection.sendall(frame(b"are you there?"))
                 connection.recv(4096)
-                self.took.append(time.monotonic() - start)
+                self.took.append(time.monotonic() - asked)
             time.sleep(0.002)
 
     def end(self):
@@ -226,27 +212,27 @@ def heartbeats(servers, count):
 
 
 def broadcast(servers, crowds, count):
-    """One message to all, at once on all servers. Seconds from the first publish."""
+    """One message to all, at once on all servers."""
     publishers = [dial(server.port, "/topic/all") for server in servers.all]
     for crowd in crowds:
-        crowd.report()
-    cpu, start = servers.cpu(), time.monotonic_ns()
+        crowd.heard()
+    cpu, began, deadline = servers.cpu(), time.monotonic_ns(), time.monotonic() + 60
     for publisher in publishers:
         publisher.sendall(frame(b"x" * MESSAGE))
-    reports, deadline = [[0, 0, 0, 0, 0] for _ in crowds], time.monotonic() + 60
-    while sum(report[0] for report in reports) < count:
+    messages, first, last = 0, [], []
+    while messages < count:
         if time.monotonic() > deadline:
             raise SystemExit("scale: a message did not reach everyone")
         time.sleep(0.2)
-        for report, crowd in zip(reports, crowds):
-            got = crowd.report()
-            if got[0] > 0:
-                report[:] = [report[0] + got[0], report[1] or got[1], got[2], got[3], got[4]]
+        for crowd in crowds:
+            got = crowd.heard()
+            messages += got[0]
+            first += [got[1]] if got[0] else []
+            last.append(got[4])
     cpu = servers.cpu() - cpu
     for publisher in publishers:
         publisher.close()
-    return {"first_ms": (min(report[1] for report in reports) - start) / 1e6, "last_ms": (max(report[4] for report in reports) - start) / 1e6,
-            "cpu_us": 1e6 * cpu / count}
+    return {"first_ms": (min(first) - began) / 1e6, "last_ms": (max(last) - began) / 1e6, "cpu_us": 1e6 * cpu / count}
 
 
 def broadcasts(servers, crowds, count, rounds):
@@ -262,17 +248,17 @@ def broadcasts(servers, crowds, count, rounds):
 
 def lightly_active(build, servers, counts):
     """Open-loop echoes of 20 bytes on all the connections; a thousand from each address, as many as the servers let in."""
-    loads = [subprocess.Popen([f"{build}/swale", "bench", "--json", "-c", str(count), "-s", "20", "-r", str(max(1, count // ECHO_EVERY)),
-                               "-d", f"{ECHO_SECONDS}s", "--timeout", "60s", f"ws://127.0.0.1:{server.port}/echo"]
-                              + [f"--local-address=127.0.1.{1 + n}" for n in range(-(-count // 1000))],
-                              stdout=subprocess.PIPE, preexec_fn=pin(1)) for server, count in zip(servers.all, counts)]
+    loads = [start([f"{build}/swale", "bench", "--json", "-c", str(count), "-s", "20", "-r", str(max(1, count // ECHO_EVERY)),
+                    "-d", f"{ECHO_SECONDS}s", "--timeout", "60s", f"ws://127.0.0.1:{server.port}/echo"]
+                   + [f"--local-address=127.0.1.{1 + n}" for n in range(-(-count // 1000))],
+                   load_cores(1), stdout=subprocess.PIPE) for server, count in zip(servers.all, counts)]
     while servers.metric("connections{state=\"open\"}") < sum(counts) and all(load.poll() is None for load in loads):
         time.sleep(0.5)
     time.sleep(2)
-    cpu, messages, start = servers.cpu(), servers.metric('messages_total{direction="in"}'), time.monotonic()
+    cpu, messages, began = servers.cpu(), servers.metric('messages_total{direction="in"}'), time.monotonic()
     time.sleep(ECHO_SECONDS / 2)
     messages = servers.metric('messages_total{direction="in"}') - messages
-    cpu, seconds, user = servers.cpu() - cpu, time.monotonic() - start, servers.private()
+    cpu, seconds, user = servers.cpu() - cpu, time.monotonic() - began, servers.private()
     results = [json.loads(load.communicate()[0]) for load in loads]
     lost = sum(result["connections"]["lost"] + result["connections"]["failed"] for result in results)
     return {"messages_per_second": round(messages / seconds), "cpu_us": round(1e6 * cpu / messages, 2), "busy_percent": round(100 * cpu / seconds, 1),
@@ -282,24 +268,17 @@ def lightly_active(build, servers, counts):
 
 # ---- All of it
 
-def machine():
-    name = re.search(r"^model name\s*:\s*(.*)$", read("/proc/cpuinfo"), re.M)
-    memory = re.search(r"^MemTotal:\s+(\d+)", read("/proc/meminfo"), re.M)
-    return {"processor": name[1] if name else os.uname().machine, "cores": len(os.sched_getaffinity(0)), "kernel": os.uname().release,
-            "memory_mib": int(memory[1]) // 1024}
-
-
 def measure(build, count, rounds):
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     needed = -(-count // (descriptors - SPARE_DESCRIPTORS))
     counts = shares(count, needed)
-    result = {"format": 1, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(),
+    result = {"format": 1, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": report.machine(), "swale": report.swale(build),
               "connections": count, "processes": needed}
     with Servers(build, needed) as servers:
-        before, start = Memory(servers), time.monotonic()
+        before, began = Memory(servers), time.monotonic()
         crowds = [Crowd(build, server.port, share) for server, share in zip(servers.all, counts)]
-        result["opening_seconds"] = round(time.monotonic() - start, 1)
+        result["opening_seconds"] = round(time.monotonic() - began, 1)
         time.sleep(1)
         result["memory"] = Memory(servers).since(before, count)
         show(result, "memory")
@@ -331,9 +310,7 @@ def main():
     options = parser.parse_args()
     result = measure(options.build, options.connections, options.rounds)
     if options.json:
-        with open(options.json, "w", encoding="ascii") as file:
-            json.dump(result, file, indent=2)
-            file.write("\n")
+        report.write(options.json, result)
 
 
 if __name__ == "__main__":
