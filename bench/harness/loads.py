@@ -44,7 +44,7 @@ class Load:
 
     def excuse(self):
         self.process.wait()
-        return self.process.stderr.read().strip() or "the load generator ended"
+        return self.process.stderr.read().strip() or f"the load generator ended with {self.process.returncode}"
 
     def run(self, seconds):
         """Runs, and returns what was done."""

@@ -5,10 +5,11 @@
 #include "peer.h"
 #include "script.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WARM_UP_MS = 300 };
+enum { WARM_UP_MS = 300, PATIENCE_MS = 10000, SILENCE_MS = 8000 };
 
 static struct peer *peers; /* in a fan-out the publisher is the first */
 static const struct turns *turns;
@@ -84,49 +85,102 @@ static unsigned long long run_until(double end)
     return finished;
 }
 
-static int open_peers(void)
+static int count_peers(void)
 {
-    int count = plan.connections + (plan.mode == LOAD_FAN_OUT);
-    peers = calloc((size_t)count, sizeof *peers);
+    return plan.connections + (plan.mode == LOAD_FAN_OUT);
+}
+
+static void make_peers(void)
+{
+    peers = calloc((size_t)count_peers(), sizeof *peers);
     if (!peers)
         refuse("out of memory");
+    script_make();
+}
+
+/* Opens the next ones, all at a time, and returns how many. */
+static int open_some(int first)
+{
+    enum { SOME = 64 };
+    static struct opening some[SOME];
+    int count = count_peers() - first < SOME ? count_peers() - first : SOME;
     for (int n = 0; n < count; n++)
-        peers[n].link = link_open(plan.mode == LOAD_FAN_OUT && n == 0 ? plan.publisher : plan.path);
-    turns = plan.uring && !plan.tls ? &turns_uring : &turns_epoll;
-    turns->open(peers, count);
+        opening_begin(&some[n], plan.mode == LOAD_FAN_OUT && first + n == 0 ? plan.publisher : plan.path);
+    for (int n = 0; n < count; n++) {
+        opening_finish(&some[n]);
+        peers[first + n].link = some[n].link;
+    }
     return count;
 }
 
-static void close_peers(int count)
+static void close_peers(void)
 {
-    for (int n = 0; n < count; n++)
+    for (int n = 0; n < count_peers(); n++)
         link_reset(&peers[n].link);
 }
 
 void closed_run(void)
 {
-    script_make();
-    int count = open_peers();
+    make_peers();
+    for (int opened = 0; opened < count_peers();)
+        opened += open_some(opened);
+    turns = plan.uring && !plan.tls ? &turns_uring : &turns_epoll;
+    turns->open(peers, count_peers());
     if (plan.mode == LOAD_FAN_OUT)
         start_fan_out();
-    for (int n = 0; n < count && plan.mode == LOAD_ECHO; n++)
+    for (int n = 0; n < count_peers() && plan.mode == LOAD_ECHO; n++)
         ask(&peers[n], (size_t)plan.depth);
     run_until(now() + WARM_UP_MS / 1e3);
     measure(run_until);
-    close_peers(count);
+    close_peers();
 }
 
-/* One message on each connection first: a server may get ready for it only then. */
+/* ---- Idle -------------------------------------------------------------------------------------------- */
+
+/* Waits for one answer. */
+static void await(struct peer *peer)
+{
+    static char received[1 << 16];
+    struct pollfd wait = { .fd = peer->link.fd, .events = POLLIN };
+    for (unsigned long long before = finished; finished == before;) {
+        ssize_t size = link_receive(&peer->link, received, sizeof received);
+        if (size > 0)
+            peer_hears(peer, received, (size_t)size);
+        else if (poll(&wait, 1, PATIENCE_MS) == 0)
+            refuse("a message was not answered");
+    }
+}
+
+static void exchange(int first, int count)
+{
+    for (struct peer *peer = peers + first; peer < peers + first + count; peer++) {
+        const struct message *message = &script.messages[0];
+        if (link_send(&peer->link, script.requests + message->at, message->size) != (ssize_t)message->size)
+            refuse("a message cannot be sent");
+        peer->answers.next = 0;
+    }
+    for (int n = 0; n < count; n++)
+        await(&peers[first + n]);
+}
+
+/* One message on each connection: a server may get ready for it only then. And now and then on all: a server asks, or
+ * ends, those that are silent while the others are opened. */
 void closed_idle(void)
 {
-    script_make();
-    int count = open_peers();
-    for (int n = 0; n < count; n++)
-        for (ask(&peers[n], 1); finished == (unsigned long long)n;)
-            turns->once();
+    make_peers();
+    double heard = now();
+    for (int opened = 0; opened < count_peers();) {
+        int count = open_some(opened);
+        exchange(opened, count);
+        opened += count;
+        if (now() > heard + SILENCE_MS / 1e3) {
+            exchange(0, opened);
+            heard = now();
+        }
+    }
     printf("ready\n");
     fflush(stdout);
     while (getchar() != EOF)
         continue;
-    close_peers(count);
+    close_peers();
 }

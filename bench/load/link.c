@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +52,7 @@ void link_setup(void)
     }
 }
 
-int link_dial(void)
+static int dial(void)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)plan.port) };
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -63,7 +64,7 @@ int link_dial(void)
     return fd;
 }
 
-SSL *link_tls(int fd)
+static SSL *begin_tls(int fd)
 {
     SSL *tls = SSL_new(context);
     if (!tls || SSL_set_fd(tls, fd) != 1)
@@ -74,7 +75,7 @@ SSL *link_tls(int fd)
     return tls;
 }
 
-size_t link_request(char *out, size_t room, const char *path)
+static size_t put_request(char *out, size_t room, const char *path)
 {
     static const char *const offers[] = {
         [LOAD_PLAIN] = "",
@@ -99,8 +100,8 @@ static void check_deflate(const char *head)
         refuse("the server answers another permessage-deflate than was offered");
 }
 
-/* `answer` has room for a zero behind it. */
-bool link_opened(const char *answer, size_t size)
+/* RFC 6455, section 4.1; and that nothing follows: nobody has asked for it. */
+static bool is_whole(const char *answer, size_t size)
 {
     static const char status[] = "HTTP/1.1 101 ";
     if (strncmp(answer, status, size < sizeof status - 1 ? size : sizeof status - 1) != 0)
@@ -111,37 +112,68 @@ bool link_opened(const char *answer, size_t size)
     return true;
 }
 
-/* Byte by byte, because frames may follow: setting up is not what is measured. */
-static void shake_hands(struct link *link, const char *path)
+static void ask(struct opening *opening)
 {
     char text[1024];
-    size_t size = link_request(text, sizeof text, path), got = 0;
-    ssize_t sent = link->tls ? SSL_write(link->tls, text, (int)size) : send(link->fd, text, size, 0);
-    if (sent != (ssize_t)size)
+    size_t size = put_request(text, sizeof text, opening->path);
+    if (link_send(&opening->link, text, size) != (ssize_t)size)
         refuse("the handshake cannot be sent");
-    memset(text, 0, sizeof text);
-    while (!link_opened(text, got)) {
-        ssize_t one = link->tls ? SSL_read(link->tls, text + got, 1) : recv(link->fd, text + got, 1, 0);
-        if (one != 1 || ++got == sizeof text - 1)
-            refuse("no answer to the handshake");
+    opening->asked = true;
+    bytes_sent += size;
+}
+
+void opening_begin(struct opening *opening, const char *path)
+{
+    *opening = (struct opening){ .link.fd = dial(), .path = path };
+    if (plan.tls) {
+        if (fcntl(opening->link.fd, F_SETFL, O_NONBLOCK) != 0) /* OpenSSL knows no MSG_DONTWAIT */
+            fail("fcntl");
+        opening->link.tls = begin_tls(opening->link.fd);
+        SSL_do_handshake(opening->link.tls); /* the first flight */
+    } else if (path) {
+        ask(opening);
     }
 }
 
-struct link link_open(const char *path)
+/* True once TLS is ready. */
+static bool secure(SSL *tls)
 {
-    struct link link = { .fd = link_dial() };
-    struct timeval patience = { .tv_sec = 10 };
-    setsockopt(link.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (plan.tls) {
-        link.tls = link_tls(link.fd);
-        if (SSL_connect(link.tls) != 1)
-            refuse("no TLS");
-    }
-    if (path)
-        shake_hands(&link, path);
-    if (plan.tls && fcntl(link.fd, F_SETFL, O_NONBLOCK) != 0) /* OpenSSL knows no MSG_DONTWAIT */
-        fail("fcntl");
-    return link;
+    int result = SSL_do_handshake(tls);
+    if (result != 1 && SSL_get_error(tls, result) != SSL_ERROR_WANT_READ)
+        refuse("no TLS");
+    return result == 1;
+}
+
+bool opening_advance(struct opening *opening)
+{
+    if (!opening->path)
+        return true;
+    if (!opening->asked && !secure(opening->link.tls))
+        return false;
+    if (!opening->asked)
+        ask(opening);
+    do {
+        size_t room = sizeof opening->answer - 1 - opening->got;
+        ssize_t size = room > 0 ? link_receive(&opening->link, opening->answer + opening->got, room) : 0;
+        if (size == 0)
+            refuse("too long an answer to the handshake");
+        if (size < 0)
+            return false;
+        opening->got += (size_t)size;
+        bytes_received += (size_t)size;
+        if (is_whole(opening->answer, opening->got))
+            return true;
+    } while (link_has_more(&opening->link));
+    return false;
+}
+
+void opening_finish(struct opening *opening)
+{
+    enum { PATIENCE_MS = 10000 };
+    struct pollfd wait = { .fd = opening->link.fd, .events = POLLIN };
+    while (!opening_advance(opening))
+        if (poll(&wait, 1, PATIENCE_MS) == 0)
+            refuse("no answer to the handshake");
 }
 
 static ssize_t tls_result(struct link *link, int result)

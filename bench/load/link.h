@@ -14,15 +14,20 @@ struct link {
 
 void link_setup(void); /* once, before the others */
 
-/* Opens a connection and waits until it is open. */
-struct link link_open(const char *path);
+/* A connection on its way to an open WebSocket, or, without a path, of bare TCP. */
+struct opening {
+    struct link link;
+    const char *path;
+    size_t got;
+    bool asked;
+    char answer[1024];
+};
 
-/* The pieces of that, for those who don't wait: connected; the request; what came of an answer is a whole one, and
- * right. */
-int link_dial(void);
-SSL *link_tls(int fd);
-size_t link_request(char *out, size_t room, const char *path);
-bool link_opened(const char *answer, size_t size);
+/* Connects, and sends what can be sent at once; goes on with what has come, until it is open (true); waits until it
+ * is. */
+void opening_begin(struct opening *opening, const char *path);
+bool opening_advance(struct opening *opening);
+void opening_finish(struct opening *opening);
 
 /* Neither waits: -1 when nothing can be done now. */
 ssize_t link_receive(struct link *link, char *out, size_t room);
@@ -34,7 +39,7 @@ bool link_has_more(const struct link *link);
 /* Resets it: a closing handshake would leave its port in use for a minute. */
 void link_reset(struct link *link);
 
-/* The session of an earlier connection, when one has come; plan.resume. */
+/* The session of a connection, when one has come; plan.resume. */
 extern SSL_SESSION *link_session;
 
 #endif

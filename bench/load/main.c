@@ -16,6 +16,7 @@
 #include "storm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,7 @@ static void read_plan(int argc, char **argv)
 int main(int argc, char **argv)
 {
     read_plan(argc, argv);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL knows no MSG_NOSIGNAL */
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;

@@ -24,12 +24,11 @@ void peer_hears(struct peer *peer, const char *data, size_t size);
 size_t peer_unsent(const struct peer *peer, const char **data);
 void peer_sent(struct peer *peer, size_t size);
 
-/* What they do. `push` is called when there is more to send; `run` moves bytes until a time; `once` at least one. */
+/* What they do. `push` is called when there is more to send; `run` moves bytes until a time. */
 struct turns {
     void (*open)(struct peer *peers, int count);
     void (*push)(struct peer *peer);
     void (*run)(double end);
-    void (*once)(void);
 };
 
 extern const struct turns turns_epoll, turns_uring;

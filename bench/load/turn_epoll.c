@@ -50,7 +50,7 @@ static void hear(struct peer *peer)
     } while (link_has_more(&peer->link));
 }
 
-static void once(void)
+static void turn(void)
 {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(epoll, events, EVENTS, 100);
@@ -65,7 +65,7 @@ static void once(void)
 static void run(double end)
 {
     while (now() < end)
-        once();
+        turn();
 }
 
-const struct turns turns_epoll = { open_peers, push, run, once };
+const struct turns turns_epoll = { open_peers, push, run };

@@ -82,7 +82,7 @@ static void sent(struct peer *peer, const struct io_uring_cqe *done)
         push(peer);
 }
 
-static void once(void)
+static void turn(void)
 {
     struct __kernel_timespec patience = { .tv_nsec = 100000000 };
     struct io_uring_cqe *done;
@@ -104,7 +104,7 @@ static void once(void)
 static void run(double end)
 {
     while (now() < end)
-        once();
+        turn();
 }
 
-const struct turns turns_uring = { open_peers, push, run, once };
+const struct turns turns_uring = { open_peers, push, run };
