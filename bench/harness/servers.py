@@ -98,7 +98,6 @@ class Swale(Subject):
     def __init__(self, build, backend):
         super().__init__("swale" if backend == "auto" else f"swale-{backend}")
         self.program, self.backend = f"{build}/swale", backend
-        self.environment = {} if backend == "auto" else {"SWALE_BACKEND": backend}
 
     def missing(self):
         """A kernel or a sandbox may have no io_uring."""
@@ -110,7 +109,7 @@ class Swale(Subject):
 
     def command(self, port, parameters, threads):
         command = [self.program, "serve", "--demo", "--threads", str(threads), "--log", "off"]
-        command += ["--max-connections-per-address", "unlimited", "--listen", f"127.0.0.1:{port}"]
+        command += ["--backend", self.backend, "--max-connections-per-address", "unlimited", "--listen", f"127.0.0.1:{port}"]
         deflate = parameters.get("deflate", "none")
         if deflate != "none":
             command.append("--deflate=" + {"shared": "shared", "dedicated": "context"}[deflate])

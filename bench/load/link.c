@@ -79,8 +79,8 @@ static size_t put_request(char *out, size_t room, const char *path)
 {
     static const char *const offers[] = {
         [LOAD_PLAIN] = "",
-        [LOAD_SHARED] = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
-                        "client_no_context_takeover\r\n",
+        [LOAD_SHARED] = ("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+                         "client_no_context_takeover\r\n"),
         [LOAD_DEDICATED] = "Sec-WebSocket-Extensions: permessage-deflate\r\n",
     };
     int size = snprintf(out, room,
