@@ -614,7 +614,7 @@ int swale__outq_write(struct swale__outq *queue, struct swale__stream *stream, s
     struct unit unit = { .a = a, .b = b };
     size_t waiting;
     *left = 0;
-    if (own_segments(queue, stream->loop) < 0)
+    if (b.size > SIZE_MAX - a.size || own_segments(queue, stream->loop) < 0)
         return SWALE_ERR_NO_MEMORY;
     int count = gather(queue, parts, SWALE__IOV_MAX - 2, &waiting);
     if (queue->full || queue->in_flight > 0 || waiting < queue->size || !swale__stream_is_prompt(stream))

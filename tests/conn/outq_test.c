@@ -439,6 +439,8 @@ static void test_write_without_memory(void **state)
         assert_int_equal(result, SWALE_ERR_NO_MEMORY);
         assert_int_equal(f.queue.size, before);
         assert_int_equal(left, 0);
+        result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, SIZE_MAX - 3), &left);
+        assert_int_equal(result, SWALE_ERR_NO_MEMORY);
         result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, 100000), &left);
         assert_int_equal(result, 1);
         test_loop_settle(&f.loop);

@@ -230,6 +230,34 @@ static void test_echo_does_not_allocate(void **state)
     }
 }
 
+/* Nor does one that is put together, and of which the stream does not take all at once. */
+static void test_large_echo_does_not_allocate(void **state)
+{
+    (void)state;
+    enum { LARGE = 1 << 20 };
+    char *data = noise(LARGE), *script = malloc(LARGE + 14);
+    size_t size = put_frame(script, 0x82, data, LARGE, mask);
+    for (int in_flight = 0; in_flight < 2; in_flight++) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                    .echo = true,
+                                                    .pair = { .capacity = 300000, .in_flight = in_flight } });
+        uint64_t warm = 0;
+        for (int i = 0; i < 20; i++) {
+            if (i == 10)
+                warm = h.loop.memory.allocations;
+            recorder_send(&h.raw, script, size);
+            test_loop_settle(&h.loop);
+        }
+        assert_int_equal(h.loop.memory.allocations, warm);
+        assert_int_equal(h.server.calls[ON_MESSAGE], 20);
+        assert_int_equal(h.raw.size, 20 * (LARGE + 10));
+        harness_done(&h);
+    }
+    free(script);
+    free(data);
+}
+
 /* An idle connection, its engine, timer and queue included. */
 static void test_size_of_an_idle_connection(void **state)
 {
@@ -267,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_slow_but_reading),
         cmocka_unit_test(test_silence_while_held_back_does_not_count),
         cmocka_unit_test(test_echo_does_not_allocate),
+        cmocka_unit_test(test_large_echo_does_not_allocate),
         cmocka_unit_test(test_size_of_an_idle_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
