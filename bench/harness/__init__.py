@@ -9,8 +9,9 @@
     report.py    the table, and the JSON
 
 How it measures. The subjects of a cell take turns (A B C A B C ...), each in a process started anew; the server has core 0, the load
-core 1 (a server of two threads has both, and shares one with the load, where there are no more). Quoted are medians over the rounds; comparisons are made within a round, between runs that followed one another, and the
-median of these ratios is quoted, with their least and greatest. The figure that holds on a noisy machine is `server_cpu_us`: the CPU
+core 1 (a server of two threads has both, and shares one with the load, where there are no more). Quoted are medians over the
+rounds; comparisons are made within a round, between runs that followed one another, and the median of these ratios is quoted,
+with their least and greatest. The figure that holds on a noisy machine is `server_cpu_us`: the CPU
 time that the server's process took (all its threads and children), by its own clock in the kernel, divided by the messages.
 
 The JSON (--json FILE) has everything that the table has, and every single run. Missing figures are left out, not null.

@@ -138,8 +138,17 @@ def spread(runs):
 
 def ratio(name, base, other):
     """How many times better the base is."""
-    better, worse = (base, other) if name in RATES else (other, base)
-    return better / worse if worse else float("inf")
+    return base / other if name in RATES else other / base
+
+
+def ratios(base_runs, runs):
+    """Of every figure that is compared, and that is there, and not zero, in all runs."""
+    pairs = list(zip(base_runs, runs))
+    found = {}
+    for name in runs[0]:
+        if name not in NOT_COMPARED and all(base.get(name, 0) > 0 and other[name] > 0 for base, other in pairs):
+            found[name] = spread([ratio(name, base[name], other[name]) for base, other in pairs])
+    return found
 
 
 def limit(figures, threads):
@@ -151,11 +160,8 @@ def limit(figures, threads):
 def point(x, runs, base_runs, threads):
     figures = {name: {**spread([run[name] for run in runs]), "runs": [run[name] for run in runs]} for name in runs[0]}
     result = {"x": x, "figures": figures}
-    if runs is not base_runs and base_runs:
-        pairs = list(zip(base_runs, runs))
-        result["ratios"] = {
-            name: spread([ratio(name, base[name], other[name]) for base, other in pairs if name in base]) for name in figures if name not in NOT_COMPARED
-        }
+    if runs is not base_runs:
+        result["ratios"] = ratios(base_runs, runs)
     if "load_busy" in figures:
         result["limit"] = limit(figures, threads)
     return result
@@ -163,21 +169,21 @@ def point(x, runs, base_runs, threads):
 
 def take_turns(run, cell, subjects, skipped):
     """The figures of all runs: runs[subject][x]. A subject that fails once is out, and `skipped` says why."""
-    way = WAYS[cell.way]
     xs = [x for x in cell.xs if cell.axis != "threads" or x <= len(CORES)]
-    taking = list(subjects)
-    runs = {subject.name: {x: [] for x in xs} for subject in taking}
-    extra = {"capacity": capacity(run, taking[0], parameters_at(cell, None))} if cell.way == "latency" else {}
-    for _ in range(run.rounds):
-        for x in xs:
-            for subject in list(taking):
-                try:
-                    figures = way(run, subject, {**parameters_at(cell, x), **extra}, threads_at(cell, x), x)
-                    runs[subject.name][x].append(figures)
-                except Failed as why:
-                    skipped[subject.name] = f"failed: {why}"
-                    taking.remove(subject)
-                    del runs[subject.name]
+    runs = {subject.name: {x: [] for x in xs} for subject in subjects}
+    extra = {}
+    turns = [(x, subject) for _ in range(run.rounds) for x in xs for subject in subjects]
+    for x, subject in turns:
+        if subject.name in skipped:
+            continue
+        try:
+            if cell.way == "latency" and not extra:
+                extra["capacity"] = capacity(run, subject, parameters_at(cell, x))
+            figures = WAYS[cell.way](run, subject, {**parameters_at(cell, x), **extra}, threads_at(cell, x), x)
+            runs[subject.name][x].append(figures)
+        except Failed as why:
+            skipped[subject.name] = f"failed: {why}"
+            del runs[subject.name]
     return runs
 
 
@@ -198,7 +204,7 @@ def measure(run, cell, subjects):
     asked = [subject for subject in subjects if not cell.only or subject.family in cell.only]
     skipped = {subject.name: why for subject in asked if (why := subject.lacks(cell))}
     taking = [subject for subject in asked if subject.name not in skipped]
-    runs = take_turns(run, cell, taking, skipped) if taking else {}
+    runs = take_turns(run, cell, taking, skipped)
     base = next(iter(runs), None)
     return {
         **result,

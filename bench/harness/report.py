@@ -12,6 +12,7 @@ COLUMNS = {
     "latency": ["offered", "rate", "p50_us", "p90_us", "p99_us", "p99.9_us", "p99.99_us", "max_us", "late_p99_us"],
     "memory": ["bytes"],
 }
+COMPARED = {"rate": ("rate", "server_cpu_us"), "latency": ("p50_us", "p99_us"), "memory": ("bytes",)}
 HEADS = {
     "rate": "{unit}/s",
     "offered": "offered/s",
@@ -40,33 +41,33 @@ def ratio_text(ratio):
     return f"{ratio['median']:.2f}x ({ratio['min']:.2f}-{ratio['max']:.2f})"
 
 
-def row(subject, point, columns):
-    """A figure, and behind it the ratio where there is one."""
+def row(subject, point, columns, compared):
+    """A figure, and behind it the ratio where it is compared."""
     cells = [subject if point["x"] is None else f"{subject} @{point['x']}"]
     for name in columns:
         figure = point["figures"].get(name)
         cells.append(number(figure["median"]) if figure else "-")
-        if name in ("rate", "server_cpu_us", "bytes"):
+        if name in compared:
             ratio = point.get("ratios", {}).get(name)
             cells.append(ratio_text(ratio) if ratio else "")
     cells.append(LIMITS[point["limit"]] if "limit" in point else "")
     return cells
 
 
-def head(cell, columns):
+def head(cell, columns, compared):
     cells = [cell["base"] + " is so many times better:" if len(cell["subjects"]) > 1 else ""]
     for name in columns:
         cells.append(HEADS.get(name, name.replace("_us", " µs").replace("late_", "late ")).format(unit=cell["unit"]))
-        if name in ("rate", "server_cpu_us", "bytes"):
+        if name in compared:
             cells.append("")
     return [*cells, ""]
 
 
 def table(cell):
-    columns = columns_of(cell)
-    rows = [head(cell, columns)]
+    columns, compared = columns_of(cell), COMPARED[cell["kind"]]
+    rows = [head(cell, columns, compared)]
     for subject in cell["subjects"]:
-        rows += [row(subject["name"], point, columns) for point in subject["points"]]
+        rows += [row(subject["name"], point, columns, compared) for point in subject["points"]]
     widths = [max(len(line[n]) for line in rows) for n in range(len(rows[0]))]
     return ["  ".join([line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]).rstrip() for line in rows]
 

@@ -96,6 +96,11 @@ class Parts(unittest.TestCase):
         self.assertEqual(measure.ratio("rate", 200, 100), 2)
         self.assertEqual(measure.ratio("server_cpu_us", 100, 200), 2)
 
+    def test_ratios_are_of_what_both_have(self):
+        base = [{"rate": 200, "bytes": 0}, {"rate": 300, "bytes": 10}]
+        other = [{"rate": 100, "bytes": 10, "wire_in": 3, "load_busy": 1}, {"rate": 100, "bytes": 20, "wire_in": 3, "load_busy": 1}]
+        self.assertEqual(measure.ratios(base, other), {"rate": {"median": 2.5, "min": 2, "max": 3}})
+
     def test_the_limit_is_the_side_with_more_to_do(self):
         def limit(server, load, threads=1):
             return measure.limit({"server_cpu_us": {"median": server}, "load_cpu_us": {"median": load}}, threads)
