@@ -42,6 +42,8 @@ struct swale_loop {
     void *slot;        /* of a layer above */
     void *free_chunks; /* each begins with a pointer to the next */
     unsigned free_chunk_count;
+    unsigned free_chunk_least; /* since chunks_trimmed_ms */
+    uint64_t chunks_trimmed_ms;
     struct swale__list blocks; /* free ones, the latest first */
     unsigned block_count;
     size_t block_bytes;

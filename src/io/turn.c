@@ -13,8 +13,9 @@
  * are so many at most that the others get on too. */
 enum { FLUSHES_MAX = 1024, PROMPT_MAX = 768 };
 
-/* Chunks kept for reuse: 1 MiB, what a burst of out-queues needs again and again. */
-enum { FREE_CHUNKS_MAX = 256 };
+/* Chunks kept for reuse: 4 MiB, one for each answer of a turn. Fresh ones would be cleared and taken back by the
+ * kernel in every turn. What was not wanted for so long goes. */
+enum { FREE_CHUNKS_MAX = FLUSHES_MAX, CHUNKS_AGE_MS = 1000 };
 
 void swale__turn_init(struct swale_loop *loop)
 {
@@ -103,6 +104,20 @@ static bool flushed(const struct swale_loop *loop)
     return swale__list_empty(&loop->flush) && swale__list_empty(&loop->flush_later);
 }
 
+static void free_chunks(struct swale_loop *loop, unsigned count)
+{
+    for (; count > 0; count--)
+        swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);
+}
+
+/* Frees those that nobody has taken since the last time. */
+static void trim_chunks(struct swale_loop *loop)
+{
+    free_chunks(loop, loop->free_chunk_least);
+    loop->free_chunk_least = loop->free_chunk_count;
+    loop->chunks_trimmed_ms = loop->now_ms;
+}
+
 void swale__turn_finish(struct swale_loop *loop)
 {
     do
@@ -110,6 +125,8 @@ void swale__turn_finish(struct swale_loop *loop)
     while (!flushed(loop) && atomic_load_explicit(&loop->stopping, memory_order_relaxed));
     run_all(&loop->end);
     swale__blocks_trim(loop);
+    if (loop->now_ms - loop->chunks_trimmed_ms >= CHUNKS_AGE_MS)
+        trim_chunks(loop);
 }
 
 static void drop_oldest(struct swale_loop *loop)
@@ -141,6 +158,8 @@ void *swale__loop_chunk(struct swale_loop *loop)
         return swale__alloc(loop->allocator, SWALE__CHUNK_SIZE);
     memcpy(&loop->free_chunks, chunk, sizeof loop->free_chunks);
     loop->free_chunk_count--;
+    if (loop->free_chunk_least > loop->free_chunk_count)
+        loop->free_chunk_least = loop->free_chunk_count;
     return chunk;
 }
 
@@ -175,8 +194,7 @@ void swale__turn_free(struct swale_loop *loop)
         drop_oldest(loop);
     run_all(&loop->end);
     swale__blocks_drop(loop);
-    while (loop->free_chunks)
-        swale__free(loop->allocator, swale__loop_chunk(loop), SWALE__CHUNK_SIZE);
+    free_chunks(loop, loop->free_chunk_count);
     for (int level = 0; level < SWALE__TLS_LEVELS; level++)
         if (loop->plaintext[level])
             swale__free(loop->allocator, loop->plaintext[level] - SWALE__HEADROOM,

@@ -366,28 +366,63 @@ static void leftovers_are_bounded(void **state)
 
 /* ---- Memory ---------------------------------------------------------------------------------------------- */
 
-static void chunks_are_used_again(void **state)
+enum { CHUNKS = 1100, KEPT = 1024 };
+static void *chunks[CHUNKS];
+
+static void take_chunks(size_t count)
 {
-    (void)state;
-    begin();
-    void *chunks[300];
-    for (size_t i = 0; i < COUNT_OF(chunks); i++) {
+    for (size_t i = 0; i < count; i++) {
         chunks[i] = swale__loop_chunk(loop.loop);
         assert_non_null(chunks[i]);
         memset(chunks[i], 0xaa, SWALE__CHUNK_SIZE);
     }
-    size_t blocks = loop.memory.blocks;
-    for (size_t i = 0; i < COUNT_OF(chunks); i++)
+}
+
+static void give_chunks(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
         swale__loop_chunk_free(loop.loop, chunks[i]);
-    assert_int_equal(loop.memory.blocks, blocks - 44); /* 256 are kept */
+}
+
+static void chunks_are_used_again(void **state)
+{
+    (void)state;
+    begin();
+    take_chunks(CHUNKS);
+    size_t blocks = loop.memory.blocks;
+    give_chunks(CHUNKS);
+    assert_int_equal(loop.memory.blocks, blocks - (CHUNKS - KEPT));
     uint64_t allocations = loop.memory.allocations;
-    for (size_t i = 0; i < 256; i++)
-        chunks[i] = swale__loop_chunk(loop.loop);
+    take_chunks(KEPT);
     assert_int_equal(loop.memory.allocations, allocations);
     loop.memory.fail_at = allocations + 1;
     assert_null(swale__loop_chunk(loop.loop));
-    for (size_t i = 0; i < 256; i++)
-        swale__loop_chunk_free(loop.loop, chunks[i]);
+    give_chunks(KEPT);
+    test_loop_done(&loop);
+}
+
+/* What a burst has needed goes when it is over; what is needed again and again stays. */
+static void unused_chunks_go(void **state)
+{
+    (void)state;
+    begin();
+    test_loop_advance(&loop, 2000);
+    size_t blocks = loop.memory.blocks;
+    take_chunks(100);
+    give_chunks(100);
+    test_loop_advance(&loop, 1500);
+    assert_int_equal(loop.memory.blocks, blocks + 100); /* they have been used within that time */
+    uint64_t allocations = loop.memory.allocations;
+    for (int i = 0; i < 10; i++) {
+        take_chunks(30);
+        give_chunks(30);
+        test_loop_advance(&loop, 600);
+    }
+    assert_int_equal(loop.memory.allocations, allocations);
+    assert_int_equal(loop.memory.blocks, blocks + 30);
+    test_loop_advance(&loop, 1500);
+    test_loop_advance(&loop, 1500);
+    assert_int_equal(loop.memory.blocks, blocks);
     test_loop_done(&loop);
 }
 
@@ -497,6 +532,7 @@ int main(void)
         cmocka_unit_test(a_loop_that_stops_flushes_all),
         cmocka_unit_test(the_end_phase_runs_also_when_the_loop_is_freed),
         cmocka_unit_test(chunks_are_used_again),
+        cmocka_unit_test(unused_chunks_go),
         cmocka_unit_test(blocks_are_used_again),
         cmocka_unit_test(a_block_grows_with_what_is_in_it),
         cmocka_unit_test(blocks_kept_are_bounded_and_go),
