@@ -103,6 +103,8 @@ int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, c
     swale__stream_use(made->stream, &swale__conn_stream_user, made);
     if (swale_engine_phase(&made->engine) == SWALE_HANDSHAKING)
         swale_engine_open(&made->engine, open->deflate, swale__conn_now(made));
+    if (made->stalled) /* at once: the stream may have more at hand than the early bytes */
+        swale__conn_set_reading(made);
     swale__conn_arm(made);
     swale__conn_touch(made);
     *conn = made;

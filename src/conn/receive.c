@@ -294,8 +294,10 @@ static void on_data(void *context, char *data, size_t size)
     /* Much to answer is written while it is still in the cache; little waits for what else this turn brings. */
     if (conn->out.size >= SWALE__BULK)
         swale__conn_flush(conn);
-    if (conn->stalled)
+    if (conn->stalled || (conn->stage == SWALE__LIVE && swale__conn_held(conn))) {
+        swale__conn_set_reading(conn); /* at once: the stream may have more at hand */
         swale__conn_touch(conn);
+    }
 }
 
 static void on_written(void *context, size_t size)

@@ -57,7 +57,7 @@ static void exchange(struct swale_conn *conn)
     } while (drained(conn));
 }
 
-static void set_reading(struct swale_conn *conn)
+void swale__conn_set_reading(struct swale_conn *conn)
 {
     bool wanted =
         !conn->ended && !conn->dead && !conn->stalled && !swale__conn_held(conn) && !swale__conn_flooded(conn);
@@ -149,7 +149,7 @@ void swale__conn_settle(struct swale__work *work)
         linger(conn);
     if (conn->stage == SWALE__GONE)
         return;
-    set_reading(conn);
+    swale__conn_set_reading(conn);
     account(conn);
 }
 

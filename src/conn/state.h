@@ -223,6 +223,9 @@ static inline void swale__conn_touch_later(struct swale_conn *conn)
 
 void swale__conn_settle(struct swale__work *work);
 
+/* Resumes or pauses the stream, as the connection can use what comes or not. */
+void swale__conn_set_reading(struct swale_conn *conn);
+
 /* Makes sure that the timer fires no later than the engine is due. */
 void swale__conn_arm(struct swale_conn *conn);
 void swale__conn_fire(struct swale_timer *timer);

@@ -157,6 +157,35 @@ static void test_pause_stops_reading(void **state)
     harness_done(&h);
 }
 
+static unsigned pauses;
+
+static void count_pause(struct swale__stream *stream)
+{
+    (void)stream;
+    pauses++;
+}
+
+/* A stream may hand out several runs in one turn: what a pause holds back is then no more than the rest of one. */
+static void test_pause_reaches_the_stream_at_once(void **state)
+{
+    struct harness h;
+    char room[SWALE__HEADROOM + 64];
+    (void)state;
+    harness_init(&h, &(struct harness_options){ .raw_client = true, .act = { [ON_MESSAGE] = pause } });
+    const struct swale__stream_ops *before = h.ends[0]->ops;
+    struct swale__stream_ops counting = *before;
+    counting.pause = count_pause;
+    h.ends[0]->ops = &counting;
+    pauses = 0;
+    size_t n = put_frame(room + SWALE__HEADROOM, 0x81, "one", 3, mask);
+    h.ends[0]->user->on_data(h.ends[0]->context, room + SWALE__HEADROOM, n);
+    assert_int_equal(pauses, 1);
+    assert_string_equal(h.server.log, "open text:one ");
+    h.ends[0]->ops = before;
+    swale_conn_resume(h.server.conn);
+    harness_done(&h);
+}
+
 /* The end of the stream is in line behind what a pause holds back. */
 static void test_end_waits_for_what_was_held_back(void **state)
 {
@@ -417,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_idle_connection_owns_no_buffer),
         cmocka_unit_test(test_pause_holds_back_what_has_arrived),
         cmocka_unit_test(test_pause_stops_reading),
+        cmocka_unit_test(test_pause_reaches_the_stream_at_once),
         cmocka_unit_test(test_end_waits_for_what_was_held_back),
         cmocka_unit_test(test_close_looks_behind_a_pause),
         cmocka_unit_test(test_early_bytes_come_after_open),
