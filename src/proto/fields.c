@@ -10,11 +10,18 @@ bool swale_name_equal(struct swale_span a, const char *b)
     return !b[a.size];
 }
 
+/* Most names differ in their length already. */
+static bool is_named(const struct swale_field *field, const char *name, size_t size)
+{
+    return field->name.size == size && swale_name_equal(field->name, name);
+}
+
 const struct swale_field *swale_field_find(const struct swale_field *fields, uint32_t count, const char *name,
                                            uint32_t *index)
 {
     uint32_t i = index ? *index : 0;
-    while (i < count && !swale_name_equal(fields[i].name, name))
+    size_t size = strlen(name);
+    while (i < count && !is_named(&fields[i], name, size))
         i++;
     if (index)
         *index = i < count ? i + 1 : count;
@@ -65,11 +72,10 @@ static bool next_in_value(struct swale_span list, uint32_t *offset, struct swale
 bool swale_list_next(const struct swale_field *fields, uint32_t count, const char *name,
                      struct swale_list_cursor *cursor, struct swale_span *element)
 {
+    size_t size = strlen(name);
     for (; cursor->field < count; cursor->field++, cursor->offset = 0) {
         const struct swale_field *field = &fields[cursor->field];
-        if (!swale_name_equal(field->name, name))
-            continue;
-        if (next_in_value(field->value, &cursor->offset, element))
+        if (is_named(field, name, size) && next_in_value(field->value, &cursor->offset, element))
             return true;
     }
     return false;

@@ -48,9 +48,26 @@ const unsigned char swale__classes[256] = {
 #undef x
 #undef d
 
+/* How many bytes at the front may stand in a value, as far as can be told of 16 at a time: a tab is left to be looked
+ * at by itself. */
+static size_t value_run(const char *text, size_t size)
+{
+    typedef unsigned char block16 __attribute__((vector_size(16)));
+    typedef uint64_t words __attribute__((vector_size(16)));
+    size_t length = 0;
+    for (; size - length >= sizeof(block16); length += sizeof(block16)) {
+        block16 block;
+        memcpy(&block, text + length, sizeof block);
+        words wrong = (words)((block < 0x20) | (block == 0x7f));
+        if (wrong[0] | wrong[1])
+            break;
+    }
+    return length;
+}
+
 size_t swale__run(const char *text, size_t size, unsigned char class)
 {
-    size_t length = 0;
+    size_t length = class == SWALE__VALUE ? value_run(text, size) : 0;
     while (length < size && swale__is(text[length], class))
         length++;
     return length;

@@ -58,6 +58,21 @@ static void test_trim(void **state)
     assert_int_equal(swale__trim(swale_text(NULL)).size, 0);
 }
 
+/* Of values 16 bytes are looked at together. */
+static void value_runs_end_at_any_place(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size <= 50; size++)
+        for (size_t at = 0; at < size; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                char text[50];
+                memset(text, 'v', sizeof text);
+                text[at] = (char)byte;
+                size_t expected = swale__is((char)byte, SWALE__VALUE) ? size : at;
+                assert_int_equal(swale__run(text, size, SWALE__VALUE), expected);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +80,7 @@ int main(void)
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_trim),
+        cmocka_unit_test(value_runs_end_at_any_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
