@@ -32,7 +32,7 @@ static void check(struct world *world)
         if (!app)
             continue;
         require(swale_conn_queued(app->conn) <= MAX_QUEUE + HIGH_WATER + MAX_MESSAGE);
-        require(!app->conn->kept || app->conn->kept->size <= RECEIVE_MAX + 4096);
+        require(!app->conn->busy->kept || app->conn->busy->kept->size <= RECEIVE_MAX + 4096);
     }
     require(world->memory.bytes <= ((size_t)world->connected + 2) << 20);
     if (may_fail(world) && world->memory.allocations >= world->memory.fail_at)
@@ -239,7 +239,7 @@ static void calm(struct world *world)
         const struct app *app = world->apps[i];
         if (!app || app->closing || !swale__conn_open_now(app->conn))
             continue;
-        require(!app->full && app->conn->out.size == 0 && !app->conn->auto_paused);
+        require(!app->full && app->conn->busy->out.size == 0 && !app->conn->auto_paused);
         require(app->paused || (app->conn->reading && !app->conn->stalled));
     }
 }

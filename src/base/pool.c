@@ -23,7 +23,7 @@ enum { BLOCK_SIZE = 16384, FIRST_PLACES = ALONE ? 1 : 4, EMPTY_MAX = ALONE ? 0 :
 enum { NO_PLACE = UINT16_MAX };
 
 struct block {
-    struct swale__list node; /* in the pool's list of open ones, unless it is full */
+    struct swale__list node; /* in one of the pool's lists */
     uint16_t places;
     uint16_t living;
     uint16_t free;  /* the first, or NO_PLACE */
@@ -37,6 +37,7 @@ void swale__pool_init(struct swale__pool *pool, const struct swale_allocator *al
     assert(size % 8 == 0 && size > 0 && size <= 4096);
     *pool = (struct swale__pool){ .allocator = allocator, .size = (uint32_t)size, .next = FIRST_PLACES };
     swale__list_init(&pool->open);
+    swale__list_init(&pool->full);
 }
 
 static void free_block(struct swale__pool *pool, struct block *block)
@@ -47,6 +48,7 @@ static void free_block(struct swale__pool *pool, struct block *block)
 
 void swale__pool_done(struct swale__pool *pool)
 {
+    assert(swale__list_empty(&pool->full));
     while (!swale__list_empty(&pool->open)) {
         struct block *block = SWALE__LIST_OWNER(pool->open.next, struct block, node);
         assert(block->living == 0);
@@ -73,20 +75,29 @@ static char *place_at(const struct swale__pool *pool, struct block *block, size_
     return (char *)(block + 1) + number * pool->size;
 }
 
+static void move_to(struct swale__list *list, struct block *block)
+{
+    swale__list_remove(&block->node);
+    swale__list_append(list, &block->node);
+}
+
 void *swale__pool_take(struct swale__pool *pool, uint16_t *place)
 {
     bool none = swale__list_empty(&pool->open);
     struct block *block = none ? new_block(pool) : SWALE__LIST_OWNER(pool->open.next, struct block, node);
     if (!block)
         return NULL;
-    *place = block->free != NO_PLACE ? block->free : block->fresh++;
+    bool used = block->free != NO_PLACE;
+    *place = used ? block->free : block->fresh++;
     char *object = place_at(pool, block, *place);
-    if (block->free != NO_PLACE)
+    if (used)
         memcpy(&block->free, object, sizeof block->free);
+    else
+        memset(object, 0, pool->size);
     if (block->living++ == 0)
         pool->empty--;
     if (block->living == block->places)
-        swale__list_remove(&block->node);
+        move_to(&pool->full, block);
     return object;
 }
 
@@ -96,11 +107,32 @@ void swale__pool_give(struct swale__pool *pool, void *object, uint16_t place)
     memcpy(object, &block->free, sizeof block->free);
     block->free = place;
     if (block->living == block->places)
-        swale__list_append(&pool->open, &block->node);
+        move_to(&pool->open, block);
     if (--block->living > 0)
         return;
     if (pool->empty == EMPTY_MAX)
         free_block(pool, block);
     else
         pool->empty++;
+}
+
+/* The places that are free are found by their chain, and marked, which takes a bit for each of them. */
+static void visit_block(const struct swale__pool *pool, struct block *block, void (*visit)(void *, void *),
+                        void *context)
+{
+    enum { PLACES_MAX = BLOCK_SIZE / 8, BITS = 64 };
+    uint64_t freed[PLACES_MAX / BITS] = { 0 };
+    for (uint16_t at = block->free; at != NO_PLACE; memcpy(&at, place_at(pool, block, at), sizeof at))
+        freed[at / BITS] |= UINT64_C(1) << at % BITS;
+    for (uint16_t at = 0; at < block->fresh; at++)
+        if (!(freed[at / BITS] >> at % BITS & 1))
+            visit(context, place_at(pool, block, at));
+}
+
+void swale__pool_each(struct swale__pool *pool, void (*visit)(void *context, void *object), void *context)
+{
+    struct swale__list *lists[] = { &pool->full, &pool->open };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (struct swale__list *node = lists[i]->next; node != lists[i]; node = node->next)
+            visit_block(pool, SWALE__LIST_OWNER(node, struct block, node), visit, context);
 }

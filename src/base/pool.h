@@ -20,9 +20,10 @@
 struct swale__pool {
     const struct swale_allocator *allocator;
     struct swale__list open; /* blocks with a place for one more */
-    uint32_t size;           /* of an object */
-    uint16_t next;           /* places in the next block */
-    uint16_t empty;          /* blocks in which nothing lives */
+    struct swale__list full;
+    uint32_t size;  /* of an object */
+    uint16_t next;  /* places in the next block */
+    uint16_t empty; /* blocks in which nothing lives */
 };
 
 /* `size` is a multiple of 8, which is what objects are aligned to, and at most 4096. `allocator` must outlive the
@@ -32,8 +33,13 @@ void swale__pool_init(struct swale__pool *pool, const struct swale_allocator *al
 /* All objects have been given back. */
 void swale__pool_done(struct swale__pool *pool);
 
-/* An object with undefined contents, and the number of its place. NULL when memory is out. */
+/* An object, and the number of its place. NULL when memory is out. What is in it: zeros if it is new; else what was
+ * in it when it was given back, but for the first two bytes. */
 void *swale__pool_take(struct swale__pool *pool, uint16_t *place);
 void swale__pool_give(struct swale__pool *pool, void *object, uint16_t place);
+
+/* Visits every object once, in no particular order. It must not take or give back any. Costs no memory in between,
+ * and somewhat more time than a list would. */
+void swale__pool_each(struct swale__pool *pool, void (*visit)(void *context, void *object), void *context);
 
 #endif

@@ -39,14 +39,14 @@ int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t 
     if (!incoming)
         return -ENOMEM;
     *incoming = (struct swale__incoming){ .capacity = block - sizeof *incoming, .kind = kind };
-    conn->incoming = incoming;
+    conn->busy->incoming = incoming;
     return 0;
 }
 
 /* Makes room for `size` more bytes. */
 static int reserve(struct swale_conn *conn, size_t size, uint64_t announced)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     if (size > SIZE_MAX / (2 * BELIEF + 2) - incoming->size)
         return -ENOMEM;
     size_t needed = incoming->size + size;
@@ -61,7 +61,7 @@ static int reserve(struct swale_conn *conn, size_t size, uint64_t announced)
     if (!incoming)
         return -ENOMEM;
     incoming->capacity = block - sizeof *incoming;
-    conn->incoming = incoming;
+    conn->busy->incoming = incoming;
     return 0;
 }
 
@@ -71,16 +71,16 @@ int swale__incoming_add(struct swale_conn *conn, struct swale_span data, uint64_
     if (error < 0)
         return error;
     if (data.size > 0)
-        memcpy(conn->incoming->data + conn->incoming->size, data.data, data.size);
-    conn->incoming->size += data.size;
+        memcpy(conn->busy->incoming->data + conn->busy->incoming->size, data.data, data.size);
+    conn->busy->incoming->size += data.size;
     return 0;
 }
 
 void swale__incoming_end(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
-    struct swale__incoming *incoming = conn->incoming;
-    conn->incoming = NULL;
+    struct swale__incoming *incoming = conn->busy->incoming;
+    conn->busy->incoming = NULL;
     if (incoming->leased)
         swale__group_return(group, incoming->inflater);
     swale__blob_free(group->allocator, incoming->pending);
@@ -91,32 +91,32 @@ void swale__incoming_end(struct swale_conn *conn)
 
 static void deliver_assembled(struct swale_conn *conn)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     swale__deliver_message(conn, incoming->kind, swale_span(incoming->data, incoming->size), false);
     swale__incoming_end(conn);
 }
 
 char *swale__incoming_place(struct swale_conn *conn, size_t size)
 {
-    const struct swale_engine *engine = &conn->engine;
+    const struct swale_engine *engine = &conn->busy->engine;
     bool inside = swale__engine_has(engine, SWALE__IN_FRAME) && !swale__engine_has(engine, SWALE__COMPRESSED);
     if (!inside || size == 0 || !swale__conn_assembles(conn) || !swale__conn_delivers(conn))
         return NULL;
     if (size > engine->frame_left)
         size = (size_t)engine->frame_left;
     uint64_t behind = engine->frame_left - size;
-    if (!conn->incoming) {
+    if (!conn->busy->incoming) {
         bool whole = behind == 0 && swale__engine_has(engine, SWALE__FINAL);
         if (whole || swale__incoming_begin(conn, (enum swale_kind)engine->opcode, size, behind) < 0)
             return NULL;
     }
-    return reserve(conn, size, behind) < 0 ? NULL : conn->incoming->data + conn->incoming->size;
+    return reserve(conn, size, behind) < 0 ? NULL : conn->busy->incoming->data + conn->busy->incoming->size;
 }
 
 /* Adds a part to the message under way, and makes it one if this is the first. It may be in its place already. */
 static int assemble(struct swale_conn *conn, const struct swale_event *event)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     if (incoming && event->payload.data == incoming->data + incoming->size) {
         incoming->size += event->payload.size;
         return 0;

@@ -44,6 +44,9 @@ static struct swale__codec *new_codec(const struct swale__conn_group *group,
 static int take_in(struct swale_conn *conn, const struct swale__conn_open *open)
 {
     struct swale__conn_group *group = conn->group;
+    if (!swale__conn_make_busy(conn))
+        return -ENOMEM;
+    conn->busy->engine = *open->engine;
     if (open->subprotocol.size > 0 && !(conn->subprotocol = swale__blob_new(group->allocator, open->subprotocol)))
         return -ENOMEM;
     if (open->deflate && !(conn->codec = new_codec(group, &open->deflate_params)))
@@ -53,7 +56,7 @@ static int take_in(struct swale_conn *conn, const struct swale__conn_open *open)
         if (swale__conn_keep(conn, open->early.data, open->early.size) < 0)
             return -ENOMEM;
     }
-    return swale__outq_append(&conn->out, group->loop, open->answer, swale_span(NULL, 0));
+    return swale__outq_append(&conn->busy->out, group->loop, open->answer, swale_span(NULL, 0));
 }
 
 static void set_fields(struct swale_conn *conn, struct swale__conn_group *group, const struct swale__conn_open *open)
@@ -65,12 +68,11 @@ static void set_fields(struct swale_conn *conn, struct swale__conn_group *group,
     conn->handler = open->handler;
     conn->user = open->user;
     conn->owner = open->owner;
-    swale__list_init(&conn->node);
-    conn->engine = *open->engine;
     conn->timer.fire = swale__conn_fire;
     conn->timer.context = conn;
     conn->work.run = swale__conn_settle;
-    conn->close_code = 1006; /* RFC 6455 section 7.1.5: until a close frame says otherwise */
+    swale__list_init(&conn->work.node);
+    conn->busy = (struct swale__busy *)&swale__at_rest;
     conn->reading = open->reading;
     conn->ended = open->ended;
 }
@@ -79,7 +81,6 @@ static void enter_group(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
     conn->subscriber.id = group->next_id++;
-    swale__list_append(&group->live, &conn->node);
     group->count++;
     swale__count(&group->counters->open, 1);
     swale__count(&group->counters->opened, 1);
@@ -87,11 +88,13 @@ static void enter_group(struct swale_conn *conn)
 
 int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, const struct swale__conn_open *open)
 {
-    struct swale_conn *made = swale__alloc_zeroed(group->allocator, sizeof *made);
+    uint16_t place;
+    struct swale_conn *made = swale__pool_take(&group->conns, &place);
     if (!made) {
         swale__stream_close(open->stream, true);
         return -ENOMEM;
     }
+    *made = (struct swale_conn){ .place = place };
     set_fields(made, group, open);
     int error = take_in(made, open);
     if (error < 0) {
@@ -101,8 +104,8 @@ int swale__conn_new(struct swale_conn **conn, struct swale__conn_group *group, c
     enter_group(made);
     swale__count(&group->counters->wire_in, open->early.size);
     swale__stream_use(made->stream, &swale__conn_stream_user, made);
-    if (swale_engine_phase(&made->engine) == SWALE_HANDSHAKING)
-        swale_engine_open(&made->engine, open->deflate, swale__conn_now(made));
+    if (swale_engine_phase(&made->busy->engine) == SWALE_HANDSHAKING)
+        swale_engine_open(&made->busy->engine, open->deflate, swale__conn_now(made));
     if (made->stalled) /* at once: the stream may have more at hand than the early bytes */
         swale__conn_set_reading(made);
     swale__conn_arm(made);
@@ -138,12 +141,12 @@ void swale__conn_track(struct swale_conn *conn)
 
 uint64_t swale__conn_position(const struct swale_conn *conn)
 {
-    return conn->left + conn->out.size;
+    return conn->busy->left + conn->busy->out.size;
 }
 
 uint64_t swale__conn_handed(const struct swale_conn *conn)
 {
-    return conn->taken_back ? conn->left : conn->left + conn->out.in_flight;
+    return conn->taken_back ? conn->busy->left : conn->busy->left + conn->busy->out.in_flight;
 }
 
 /* ---- What is known ---------------------------------------------------------------------------------- */
@@ -170,7 +173,9 @@ void *swale__conn_owner(const struct swale_conn *conn)
 
 uint64_t swale__conn_heard_ms(const struct swale_conn *conn)
 {
-    return conn->app_paused ? swale__conn_now(conn) : conn->engine.heard_ms;
+    if (conn->app_paused)
+        return swale__conn_now(conn);
+    return swale__conn_rests(conn) ? conn->heard_ms : conn->busy->engine.heard_ms;
 }
 
 struct swale_loop *swale_conn_loop(const struct swale_conn *conn)
@@ -198,7 +203,7 @@ void swale_conn_peer(const struct swale_conn *conn, struct swale_peer *peer)
 
 size_t swale_conn_queued(const struct swale_conn *conn)
 {
-    return conn->out.size;
+    return conn->busy->out.size;
 }
 
 struct swale_subscriber *swale_conn_subscriber(struct swale_conn *conn)

@@ -25,7 +25,8 @@ static uint32_t close_wait(const struct swale_conn *conn)
 /* Puts a close frame behind what is queued. Without the memory for it the connection ends without. */
 static void queue_close(struct swale_conn *conn, const char *frame, size_t size)
 {
-    int error = swale__outq_append(&conn->out, conn->subscriber.loop, swale_span(frame, size), swale_span(NULL, 0));
+    int error =
+        swale__outq_append(&conn->busy->out, conn->subscriber.loop, swale_span(frame, size), swale_span(NULL, 0));
     conn->close_sent = error == 0;
 }
 
@@ -33,12 +34,12 @@ static void queue_close(struct swale_conn *conn, const char *frame, size_t size)
 static void take_back(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
-    if (!conn->tracked || conn->taken_back)
+    if (!conn->tracked || conn->taken_back || swale__conn_rests(conn))
         return;
     uint64_t from = group->first_behind(group->context, conn, swale__conn_handed(conn));
     if (from != UINT64_MAX)
-        swale__outq_keep(&conn->out, group->loop, (size_t)(from - conn->left));
-    conn->left += conn->out.size;
+        swale__outq_keep(&conn->busy->out, group->loop, (size_t)(from - conn->busy->left));
+    conn->busy->left += conn->busy->out.size;
     conn->taken_back = true;
 }
 
@@ -51,8 +52,8 @@ void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event
     if (!conn->drop)
         take_back(conn);
     if (event->reply_size > 0 && !conn->drop) {
-        if (conn->out.size >= conn->group->limits.high_water)
-            swale__outq_cut(&conn->out, conn->subscriber.loop);
+        if (conn->busy->out.size >= conn->group->limits.high_water)
+            swale__outq_cut(&conn->busy->out, conn->subscriber.loop);
         queue_close(conn, event->reply, event->reply_size);
     }
     fail_now(conn, event->error);
@@ -61,7 +62,11 @@ void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event
 void swale__conn_break(struct swale_conn *conn, int reason)
 {
     struct swale_event event;
-    swale_engine_fail(&conn->engine, reason, swale__conn_now(conn), &event);
+    if (!swale__conn_wake(conn)) {
+        fail_now(conn, reason);
+        return;
+    }
+    swale_engine_fail(&conn->busy->engine, reason, swale__conn_now(conn), &event);
     swale__conn_failed(conn, &event);
 }
 
@@ -99,9 +104,9 @@ void swale__conn_discard(struct swale_conn *conn)
 void swale__conn_peer_closed(struct swale_conn *conn, const struct swale_event *event)
 {
     conn->peer_closed = true;
-    conn->close_code = event->close_code;
+    conn->busy->close_code = event->close_code;
     if (event->payload.size > 0) /* without memory the reason is lost, the code is not */
-        conn->close_text = swale__blob_new(conn->group->allocator, event->payload);
+        conn->busy->close_text = swale__blob_new(conn->group->allocator, event->payload);
     if (event->reply_size > 0) {
         take_back(conn); /* RFC 6455 section 5.5.1: as soon as the message under way has been sent */
         queue_close(conn, event->reply, event->reply_size);
@@ -118,7 +123,11 @@ int swale__conn_begin_close(struct swale_conn *conn, int code, struct swale_span
     char frame[SWALE_CONTROL_MAX];
     if (conn->stage != SWALE__LIVE)
         return SWALE_ERR_CLOSED;
-    int size = swale_engine_close(&conn->engine, code, text, swale__conn_now(conn), frame);
+    if (!swale__conn_wake(conn)) {
+        fail_now(conn, reason);
+        return 0;
+    }
+    int size = swale_engine_close(&conn->busy->engine, code, text, swale__conn_now(conn), frame);
     if (size < 0)
         return size;
     queue_close(conn, frame, (size_t)size);
@@ -160,7 +169,8 @@ void swale__conn_dead(struct swale_conn *conn, int error)
 
 void swale__conn_end_of_stream(struct swale_conn *conn)
 {
-    int reason = swale_engine_end(&conn->engine);
+    struct swale_engine engine = conn->busy->engine; /* nothing is asked of it any more */
+    int reason = swale_engine_end(&engine);
     take_back(conn);
     fail_now(conn, conn->reason != 0 ? conn->reason : reason);
 }
@@ -179,8 +189,6 @@ static void begin_lingering(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
     conn->stage = SWALE__LINGERING;
-    swale__list_remove(&conn->node);
-    swale__list_append(&group->lingering, &conn->node);
     group->lingering_count++;
     swale_timer_start(group->loop, &conn->timer, swale__conn_now(conn) + close_wait(conn));
 }
@@ -188,10 +196,10 @@ static void begin_lingering(struct swale_conn *conn)
 void swale__conn_report(struct swale_conn *conn)
 {
     struct swale__conn_group *group = conn->group;
-    const struct swale__blob *text = conn->close_text;
+    const struct swale__blob *text = conn->busy->close_text;
     struct swale_close close = {
         .reason = conn->reason,
-        .code = conn->close_code,
+        .code = conn->busy->close_code,
         .text = text ? swale_span(text->data, text->size) : swale_span(NULL, 0),
         .clean = conn->clean,
     };

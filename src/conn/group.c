@@ -45,37 +45,44 @@ int swale__conn_group_new(struct swale__conn_group **group, const struct swale__
         made->limits.max_message_rate = SWALE_OFF;
     made->config = config_of(options);
     made->next_id = options->first_id != 0 ? options->first_id : 1;
-    swale__list_init(&made->live);
     swale__list_init(&made->lingering);
+    swale__pool_init(&made->conns, options->allocator, sizeof(struct swale_conn));
+    swale__pool_init(&made->busy, options->allocator, sizeof(struct swale__busy));
     *group = made;
     return 0;
 }
 
-static struct swale_conn *conn_of(struct swale__list *node)
+static void gather(void *list, void *object)
 {
-    return SWALE__LIST_OWNER(node, struct swale_conn, node);
+    struct swale_conn *conn = object;
+    swale__loop_forget(conn->subscriber.loop, &conn->work);
+    swale__list_append(list, &conn->work.node);
 }
 
-/* Every connection takes itself out of the list that it is in. */
-static void destroy_all(struct swale__list *list)
+/* One that is gone already waits for the end of a turn that does not come. */
+static void destroy(struct swale_conn *conn)
 {
-    while (!swale__list_empty(list)) {
-        struct swale_conn *conn = conn_of(list->next);
-        if (conn->stage < SWALE__LINGERING) {
-            conn->reason = SWALE_ERR_ABORTED;
-            conn->stage = SWALE__FAILED;
-            swale__conn_report(conn);
-        }
-        swale__conn_destroy(conn);
+    if (conn->stage < SWALE__LINGERING) {
+        conn->reason = SWALE_ERR_ABORTED;
+        conn->stage = SWALE__FAILED;
+        swale__conn_report(conn);
     }
+    swale__conn_destroy(conn);
 }
 
 void swale__conn_group_free(struct swale__conn_group *group)
 {
     if (!group)
         return;
-    destroy_all(&group->live);
-    destroy_all(&group->lingering);
+    struct swale__list all;
+    struct swale__list *node;
+    swale__list_init(&all);
+    swale__pool_each(&group->conns, gather, &all);
+    while ((node = swale__list_pop(&all)))
+        destroy(SWALE__LIST_OWNER(node, struct swale_conn, work.node));
+    swale__group_free_ready(group);
+    swale__pool_done(&group->conns);
+    swale__pool_done(&group->busy);
     swale__common_done(&group->common);
     if (group->inflater)
         swale_inflater_free(group->inflater);
@@ -97,21 +104,27 @@ size_t swale__conn_group_count(const struct swale__conn_group *group)
     return group->count;
 }
 
-/* Neither of the two calls back, so the lists stay as they are. */
+static void close_one(void *reason, void *object)
+{
+    int why = *(const int *)reason;
+    swale__conn_begin_close(object, swale_error_close_code(why), swale_span(NULL, 0), why);
+}
 
+/* Neither this nor aborting calls back, or frees. */
 void swale__conn_group_close_all(struct swale__conn_group *group, int reason)
 {
-    int code = swale_error_close_code(reason);
-    for (struct swale__list *node = group->live.next; node != &group->live; node = node->next)
-        swale__conn_begin_close(conn_of(node), code, swale_span(NULL, 0), reason);
+    swale__pool_each(&group->conns, close_one, &reason);
+}
+
+static void abort_one(void *context, void *object)
+{
+    (void)context;
+    swale_conn_abort(object);
 }
 
 void swale__conn_group_abort_all(struct swale__conn_group *group)
 {
-    for (struct swale__list *node = group->live.next; node != &group->live; node = node->next)
-        swale_conn_abort(conn_of(node));
-    for (struct swale__list *node = group->lingering.next; node != &group->lingering; node = node->next)
-        swale_conn_abort(conn_of(node));
+    swale__pool_each(&group->conns, abort_one, NULL);
 }
 
 /* ---- Shared codecs and buffers ---------------------------------------------------------------------- */

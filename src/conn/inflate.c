@@ -27,7 +27,7 @@ static bool wants_whole(const struct swale_conn *conn)
 
 static bool valid_text(struct swale_conn *conn, enum swale_kind kind, const char *data, size_t size, bool last)
 {
-    if (kind != SWALE_TEXT || swale_engine_text(&conn->engine, data, size, last) == 0)
+    if (kind != SWALE_TEXT || swale_engine_text(&conn->busy->engine, data, size, last) == 0)
         return true;
     swale__conn_break(conn, SWALE_ERR_UTF8);
     return false;
@@ -79,7 +79,7 @@ static int begin(struct swale_conn *conn, enum swale_kind kind)
 {
     if (swale__incoming_begin(conn, kind, 0, 0) < 0)
         return -ENOMEM;
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     bool own = conn->codec->receive_takeover;
     incoming->inflater = own ? own_inflater(conn) : swale__group_lease(conn->group);
     incoming->leased = !own && incoming->inflater;
@@ -90,7 +90,7 @@ static int begin(struct swale_conn *conn, enum swale_kind kind)
 static int check_limits(const struct swale_conn *conn)
 {
     const struct swale_limits *limits = &conn->group->limits;
-    const struct swale__incoming *incoming = conn->incoming;
+    const struct swale__incoming *incoming = conn->busy->incoming;
     if (incoming->inflated > limits->max_message)
         return SWALE_ERR_MESSAGE_SIZE;
     if (incoming->inflated > RATIO_FROM && limits->max_inflate_ratio != SWALE_OFF &&
@@ -102,7 +102,7 @@ static int check_limits(const struct swale_conn *conn)
 /* One run into the buffer. Its size, or what ends the connection. */
 static ptrdiff_t inflate_run(struct swale_conn *conn, struct swale_span *in, bool last, char *buffer)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     size_t before = in->size;
     ptrdiff_t size = swale_inflater_step(incoming->inflater, in, last, buffer, SWALE__INFLATE_RUN);
     if (size < 0)
@@ -117,7 +117,7 @@ static ptrdiff_t inflate_run(struct swale_conn *conn, struct swale_span *in, boo
 
 static void deliver_run(struct swale_conn *conn, struct swale_span run, bool last)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     struct swale_part part = { .data = run, .kind = incoming->kind, .first = !incoming->begun, .last = last };
     if (run.size == 0 && !last)
         return;
@@ -128,7 +128,7 @@ static void deliver_run(struct swale_conn *conn, struct swale_span run, bool las
 /* A run for an application that wants whole messages. The only one is delivered where it lies. */
 static void assemble_run(struct swale_conn *conn, struct swale_span run, bool last)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     if (last && incoming->size == 0) {
         swale__deliver_message(conn, incoming->kind, run, true);
         return;
@@ -137,7 +137,7 @@ static void assemble_run(struct swale_conn *conn, struct swale_span run, bool la
         swale__conn_break(conn, SWALE_ERR_NO_MEMORY);
         return;
     }
-    incoming = conn->incoming;
+    incoming = conn->busy->incoming;
     if (last)
         swale__deliver_message(conn, incoming->kind, swale_span(incoming->data, incoming->size), true);
 }
@@ -145,7 +145,7 @@ static void assemble_run(struct swale_conn *conn, struct swale_span run, bool la
 /* Sets aside what a pause keeps from being inflated. */
 static void put_off(struct swale_conn *conn, struct swale_span in, bool last)
 {
-    struct swale__incoming *incoming = conn->incoming;
+    struct swale__incoming *incoming = conn->busy->incoming;
     incoming->pending = swale__blob_new(conn->group->allocator, in);
     incoming->pending_last = last;
     if (!incoming->pending)
@@ -168,7 +168,7 @@ static void inflate(struct swale_conn *conn, struct swale_span in, bool last)
         }
         done = in.size == 0 && size < SWALE__INFLATE_RUN;
         struct swale_span run = swale_span(buffer, (size_t)size);
-        if (!valid_text(conn, conn->incoming->kind, run.data, run.size, last && done))
+        if (!valid_text(conn, conn->busy->incoming->kind, run.data, run.size, last && done))
             return;
         if (wants_whole(conn))
             assemble_run(conn, run, last && done);
@@ -199,14 +199,14 @@ void swale__receive_compressed(struct swale_conn *conn, const struct swale_event
 
 bool swale__inflate_pending(const struct swale_conn *conn)
 {
-    return conn->incoming && conn->incoming->pending;
+    return conn->busy->incoming && conn->busy->incoming->pending;
 }
 
 void swale__inflate_resume(struct swale_conn *conn)
 {
-    struct swale__blob *pending = conn->incoming->pending;
-    conn->incoming->pending = NULL;
+    struct swale__blob *pending = conn->busy->incoming->pending;
+    conn->busy->incoming->pending = NULL;
     if (swale__conn_delivers(conn))
-        inflate(conn, swale_span(pending->data, pending->size), conn->incoming->pending_last);
+        inflate(conn, swale_span(pending->data, pending->size), conn->busy->incoming->pending_last);
     swale__blob_free(conn->group->allocator, pending);
 }

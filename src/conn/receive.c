@@ -6,7 +6,7 @@
  *     stalled   whole frames that a pause holds back, at most one receive buffer: the stream stays paused until they
  *               have been delivered, from the settling of a later moment
  *
- * Either lies in conn->carry if it is as short as that, else in conn->kept. */
+ * Either lies in conn->busy->carry if it is as short as that, else in conn->busy->kept. */
 #include "conn/state.h"
 
 #include "proto/engine.h"
@@ -45,10 +45,10 @@ static bool too_fast(struct swale_conn *conn)
     if (rate == SWALE_OFF)
         return false;
     uint64_t now = swale__conn_now(conn) * rate;
-    uint64_t empty_at = conn->rate_used > now ? conn->rate_used : now;
+    uint64_t empty_at = conn->busy->rate_used > now ? conn->busy->rate_used : now;
     if (empty_at - now > (rate - 1) * 1000)
         return true;
-    conn->rate_used = empty_at + 1000;
+    conn->busy->rate_used = empty_at + 1000;
     return false;
 }
 
@@ -58,7 +58,7 @@ static void part(struct swale_conn *conn, const struct swale_event *event)
     if (!swale__conn_delivers(conn))
         return;
     if (conn->finishing)
-        swale_engine_wait_on(&conn->engine, swale__conn_now(conn));
+        swale_engine_wait_on(&conn->busy->engine, swale__conn_now(conn));
     if (event->first && too_fast(conn))
         swale__conn_break(conn, SWALE_ERR_MESSAGE_RATE);
     else if (event->compressed)
@@ -122,7 +122,7 @@ static void handle(struct swale_conn *conn, const struct swale_event *event)
 /* Reads one event. What belongs to a message that is put together is unmasked right into its place there. */
 static size_t read_event(struct swale_conn *conn, char *data, size_t size, uint64_t now, struct swale_event *event)
 {
-    struct swale_engine *engine = &conn->engine;
+    struct swale_engine *engine = &conn->busy->engine;
     size_t header = swale__conn_assembles(conn) ? swale__engine_long_header(engine, data, size) : 0;
     if (header > 0) {
         size_t used = swale_engine_receive(engine, data, header, now, event);
@@ -145,7 +145,7 @@ static size_t pump(struct swale_conn *conn, char *data, size_t size)
     while (used < size && conn->stage == SWALE__LIVE && !swale__conn_held(conn)) {
         struct swale__short message;
         struct swale_event event;
-        size_t step = swale__short_read(&conn->engine, data + used, size - used, now, &message);
+        size_t step = swale__short_read(&conn->busy->engine, data + used, size - used, now, &message);
         used += step;
         if (step > 0) {
             deliver_short(conn, &message);
@@ -166,35 +166,35 @@ static size_t pump(struct swale_conn *conn, char *data, size_t size)
 
 static size_t kept_size(const struct swale_conn *conn)
 {
-    return conn->carry_size + (conn->kept ? conn->kept->size - conn->kept->start : 0);
+    return conn->busy->carry_size + (conn->busy->kept ? conn->busy->kept->size - conn->busy->kept->start : 0);
 }
 
 static void forget_kept(struct swale_conn *conn)
 {
-    swale__blob_free(conn->group->allocator, conn->kept);
-    conn->kept = NULL;
-    conn->carry_size = 0;
+    swale__blob_free(conn->group->allocator, conn->busy->kept);
+    conn->busy->kept = NULL;
+    conn->busy->carry_size = 0;
 }
 
 /* Moves what is kept, of which there is some, to `out`. */
 static void take_kept(struct swale_conn *conn, char *out)
 {
-    if (conn->kept)
-        memcpy(out, conn->kept->data + conn->kept->start, kept_size(conn));
+    if (conn->busy->kept)
+        memcpy(out, conn->busy->kept->data + conn->busy->kept->start, kept_size(conn));
     else
-        memcpy(out, conn->carry, conn->carry_size);
+        memcpy(out, conn->busy->carry, conn->busy->carry_size);
     forget_kept(conn);
 }
 
 int swale__conn_keep(struct swale_conn *conn, const char *data, size_t size)
 {
-    if (size <= sizeof conn->carry) {
-        memcpy(conn->carry, data, size);
-        conn->carry_size = (uint8_t)size;
+    if (size <= sizeof conn->busy->carry) {
+        memcpy(conn->busy->carry, data, size);
+        conn->busy->carry_size = (uint8_t)size;
         return 0;
     }
-    conn->kept = swale__blob_new(conn->group->allocator, swale_span(data, size));
-    return conn->kept ? 0 : -ENOMEM;
+    conn->busy->kept = swale__blob_new(conn->group->allocator, swale_span(data, size));
+    return conn->busy->kept ? 0 : -ENOMEM;
 }
 
 static void keep_rest(struct swale_conn *conn, const char *data, size_t size)
@@ -207,19 +207,19 @@ static void keep_rest(struct swale_conn *conn, const char *data, size_t size)
  * pauses again. */
 static void deliver_blob(struct swale_conn *conn)
 {
-    struct swale__blob *blob = conn->kept;
+    struct swale__blob *blob = conn->busy->kept;
     blob->start += pump(conn, blob->data + blob->start, blob->size - blob->start);
     if (conn->stalled && blob->start < blob->size)
         return;
-    conn->kept = NULL;
+    conn->busy->kept = NULL;
     keep_rest(conn, blob->data + blob->start, blob->size - blob->start);
     swale__blob_free(conn->group->allocator, blob);
 }
 
 static void deliver_carry(struct swale_conn *conn)
 {
-    char data[sizeof conn->carry];
-    size_t size = conn->carry_size;
+    char data[sizeof conn->busy->carry];
+    size_t size = conn->busy->carry_size;
     take_kept(conn, data);
     size_t used = pump(conn, data, size);
     keep_rest(conn, data + used, size - used);
@@ -238,9 +238,9 @@ void swale__conn_deliver_kept(struct swale_conn *conn)
     }
     if (conn->stage != SWALE__LIVE)
         forget_kept(conn);
-    else if (conn->kept)
+    else if (conn->busy->kept)
         deliver_blob(conn);
-    else if (conn->carry_size > 0)
+    else if (conn->busy->carry_size > 0)
         deliver_carry(conn);
 }
 
@@ -249,7 +249,11 @@ void swale__conn_deliver_kept(struct swale_conn *conn)
 /* What comes once nothing is wanted any more is read all the same (see linger), within bounds. */
 static void throw_away(struct swale_conn *conn, size_t size)
 {
-    conn->thrown_away += size;
+    if (!swale__conn_wake(conn)) {
+        swale_conn_abort(conn);
+        return;
+    }
+    conn->busy->thrown_away += size;
     if (swale__conn_flooded(conn))
         swale__conn_touch(conn);
 }
@@ -267,7 +271,7 @@ static void keep_more(struct swale_conn *conn, const char *data, size_t size)
     blob->size = before + size;
     take_kept(conn, blob->data);
     memcpy(blob->data + before, data, size);
-    conn->kept = blob;
+    conn->busy->kept = blob;
 }
 
 static void on_data(void *context, char *data, size_t size)
@@ -276,6 +280,11 @@ static void on_data(void *context, char *data, size_t size)
     swale__count(&conn->group->counters->wire_in, size);
     if (conn->stage != SWALE__LIVE) {
         throw_away(conn, size);
+        return;
+    }
+    swale__conn_touch(conn);
+    if (!swale__conn_wake(conn)) {
+        swale__conn_break(conn, SWALE_ERR_NO_MEMORY);
         return;
     }
     if (conn->stalled) {
@@ -292,7 +301,7 @@ static void on_data(void *context, char *data, size_t size)
     size_t used = pump(conn, data, size);
     keep_rest(conn, data + used, size - used);
     /* Much to answer is written while it is still in the cache; little waits for what else this turn brings. */
-    if (conn->out.size >= SWALE__BULK)
+    if (conn->busy->out.size >= SWALE__BULK)
         swale__conn_flush(conn);
     if (conn->stalled || (conn->stage == SWALE__LIVE && swale__conn_held(conn))) {
         swale__conn_set_reading(conn); /* at once: the stream may have more at hand */
@@ -303,11 +312,13 @@ static void on_data(void *context, char *data, size_t size)
 static void on_written(void *context, size_t size)
 {
     struct swale_conn *conn = context;
+    if (swale__conn_rests(conn)) /* what was in the way is gone already */
+        return;
     swale__conn_count_out(conn, size);
     /* While we do not read, that the peer does is its sign of life. */
     if (conn->auto_paused && swale__conn_open_now(conn))
-        swale_engine_alive(&conn->engine, swale__conn_now(conn));
-    swale__outq_written(&conn->out, conn->subscriber.loop, size);
+        swale_engine_alive(&conn->busy->engine, swale__conn_now(conn));
+    swale__outq_written(&conn->busy->out, conn->subscriber.loop, size);
     swale__conn_touch(conn);
 }
 

@@ -20,7 +20,7 @@ static size_t frame_size(size_t payload)
 static bool fits(const struct swale_conn *conn, size_t size)
 {
     const struct swale_limits *limits = &conn->group->limits;
-    const struct swale__outq *out = &conn->out;
+    const struct swale__outq *out = &conn->busy->out;
     size_t frame = frame_size(size);
     if (out->size == 0)
         return true;
@@ -36,6 +36,8 @@ static int admit(struct swale_conn *conn, size_t size)
         swale__conn_flush(conn);
     if (!swale__conn_open_now(conn))
         return SWALE_ERR_CLOSED;
+    if (!swale__conn_wake(conn))
+        return -ENOMEM;
     return fits(conn, size) ? 0 : SWALE_ERR_QUEUE_FULL;
 }
 
@@ -44,10 +46,10 @@ static int admit(struct swale_conn *conn, size_t size)
 static int queued(struct swale_conn *conn)
 {
     swale__conn_touch(conn);
-    if (conn->out.size <= conn->group->limits.high_water)
+    if (conn->busy->out.size <= conn->group->limits.high_water)
         return 0;
     swale__conn_flush(conn);
-    if (conn->stage != SWALE__LIVE || conn->out.size <= conn->group->limits.high_water)
+    if (conn->stage != SWALE__LIVE || conn->busy->out.size <= conn->group->limits.high_water)
         return 0;
     /* Not a client: two ends that both stop reading would wait for each other. */
     conn->auto_paused = conn->group->config.role == SWALE_SERVER;
@@ -81,7 +83,7 @@ struct frame {
  * brings the queue above high water, and bulk in answer to the message that a run of received bytes ends with. */
 static bool leaves_at_once(const struct swale_conn *conn, size_t payload)
 {
-    size_t size = conn->out.size + payload;
+    size_t size = conn->busy->out.size + payload;
     return size > conn->group->limits.high_water || (conn->group->run_ends == conn && size >= SWALE__BULK);
 }
 
@@ -89,7 +91,7 @@ static bool leaves_at_once(const struct swale_conn *conn, size_t payload)
 static int write_frame(struct swale_conn *conn, struct swale_span header, struct swale_span payload)
 {
     size_t left;
-    int result = swale__outq_write(&conn->out, conn->stream, header, payload, &left);
+    int result = swale__outq_write(&conn->busy->out, conn->stream, header, payload, &left);
     swale__conn_count_out(conn, left);
     if (result == SWALE_ERR_NO_MEMORY)
         return -ENOMEM;
@@ -103,16 +105,16 @@ static int queue_frame(struct swale_conn *conn, const struct frame *frame)
     char header[SWALE_HEADER_MAX];
     unsigned char mask[4];
     struct swale_loop *loop = conn->subscriber.loop;
-    int size = swale_engine_send(&conn->engine, frame->kind, frame->compressed, frame->last, frame->payload.size,
-                                 swale__conn_now(conn), header, mask);
+    int size = swale_engine_send(&conn->busy->engine, frame->kind, frame->compressed, frame->last,
+                                 frame->payload.size, swale__conn_now(conn), header, mask);
     if (size < 0)
         return size;
     struct swale_span head = swale_span(header, (size_t)size);
     if (conn->group->config.role == SWALE_CLIENT)
-        return swale__outq_append_masked(&conn->out, loop, head, frame->payload, mask);
+        return swale__outq_append_masked(&conn->busy->out, loop, head, frame->payload, mask);
     if (leaves_at_once(conn, frame->payload.size))
         return write_frame(conn, head, frame->payload);
-    return swale__outq_append(&conn->out, loop, head, frame->payload);
+    return swale__outq_append(&conn->busy->out, loop, head, frame->payload);
 }
 
 /* With context takeover a message that was compressed and then not queued has spoilt the window. */
@@ -157,13 +159,13 @@ SWALE__APART static int send_whole(struct swale_conn *conn, enum swale_kind kind
 static inline bool send_short(struct swale_conn *conn, enum swale_kind kind, const char *data, size_t size)
 {
     const struct swale_limits *limits = &conn->group->limits;
-    struct swale_engine *engine = &conn->engine;
-    struct swale__outq *out = &conn->out;
     if (size > SWALE__SHORT_MAX || !data || !is_kind(kind) || conn->stage != SWALE__LIVE || conn->codec ||
-        !swale__short_sendable(engine) || out->held / 2 > limits->max_queue)
+        !swale__short_sendable(&conn->busy->engine) || !swale__conn_wake(conn))
         return false;
+    struct swale_engine *engine = &conn->busy->engine;
+    struct swale__outq *out = &conn->busy->out;
     size_t frame = swale__short_size(engine, size);
-    if (out->size + frame > limits->high_water)
+    if (out->held / 2 > limits->max_queue || out->size + frame > limits->high_water)
         return false;
     char *room = swale__outq_room(out, conn->subscriber.loop, frame);
     if (!room)
@@ -194,10 +196,10 @@ int swale_conn_send_part(struct swale_conn *conn, enum swale_kind kind, const vo
     int error = tell(conn, admit(conn, size));
     if (error < 0)
         return error;
-    struct swale_engine before = conn->engine;
+    struct swale_engine before = conn->busy->engine;
     error = queue_frame(conn, &frame);
     if (error < 0) {
-        conn->engine = before;
+        conn->busy->engine = before;
         return error;
     }
     conn->in_parts = !last;
@@ -219,10 +221,10 @@ static int queue_shared(struct swale_conn *conn, struct swale_shared *shared, ui
     struct swale__common_message message = { .shared = shared, .frame = plain, .tag = tag };
     if (swale__compress_wanted(conn, size))
         message.frame = swale__shared_compressed(shared, group, conn->codec->send_bits);
-    int error = swale_engine_sent_whole(&conn->engine, swale__conn_now(conn));
+    int error = swale_engine_sent_whole(&conn->busy->engine, swale__conn_now(conn));
     if (error < 0)
         return error;
-    error = swale__outq_append_shared(&conn->out, conn->subscriber.loop, &group->common, &message);
+    error = swale__outq_append_shared(&conn->busy->out, conn->subscriber.loop, &group->common, &message);
     if (error == 0 && message.frame.data != plain.data)
         swale__compress_forget(conn);
     return error;
@@ -257,9 +259,9 @@ int swale_conn_send_shared(struct swale_conn *conn, struct swale_shared *shared)
  * out (RFC 6455 section 5.5.3 asks for the latest only). */
 void swale__conn_control(struct swale_conn *conn, struct swale_span frame)
 {
-    if (conn->out.size > conn->group->limits.max_queue && conn->out.size > conn->group->limits.high_water)
+    if (conn->busy->out.size > conn->group->limits.max_queue && conn->busy->out.size > conn->group->limits.high_water)
         return;
-    swale__outq_append(&conn->out, conn->subscriber.loop, frame, swale_span(NULL, 0));
+    swale__outq_append(&conn->busy->out, conn->subscriber.loop, frame, swale_span(NULL, 0));
     queued(conn);
 }
 
@@ -269,10 +271,10 @@ int swale_conn_ping(struct swale_conn *conn, struct swale_span payload)
     int error = admit(conn, payload.size);
     if (error < 0)
         return error;
-    int size = swale_engine_ping(&conn->engine, payload, frame);
+    int size = swale_engine_ping(&conn->busy->engine, payload, frame);
     if (size < 0)
         return size;
     struct swale_span span = swale_span(frame, (size_t)size);
-    error = swale__outq_append(&conn->out, conn->subscriber.loop, span, swale_span(NULL, 0));
+    error = swale__outq_append(&conn->busy->out, conn->subscriber.loop, span, swale_span(NULL, 0));
     return error < 0 ? error : tell(conn, queued(conn));
 }

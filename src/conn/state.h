@@ -13,6 +13,17 @@
  *       +---failed, aborted, transport ended-----+--> FAILED ------------+
  *                                                                 on_close
  *
+ * Most connections are at rest most of the time: no message is under way in either direction, nothing is queued, no
+ * ping awaits its answer. One that is at rest costs a struct swale_conn. All that only a connection at work needs
+ * stands in a struct swale__busy, from a pool of the group's: whoever is about to change any of it calls
+ * swale__conn_wake, which also asks for settling, and the end of settling gives it back if it is not needed any more.
+ * Reading needs no wake: a connection at rest points to one for all, which is constant.
+ *
+ *                 wake                               +--> rest, at the end of the turn
+ *     at rest ------------> busy: bytes, sends ------+
+ *                                                    +--> busy still: a partial frame, a queue, a pong to come, an
+ * end
+ *
  * Callbacks of the application run at two places only: in the receive pump and in settling. What they call back
  * sets fields and asks for settling; nothing else happens below them, so that any function may be called from any
  * callback. */
@@ -22,6 +33,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "base/pool.h"
 #include "conn/common.h"
 #include "conn/conn.h"
 #include "conn/outq.h"
@@ -38,6 +50,8 @@ enum {
     SWALE__CARRY = SWALE_HEADER_MAX,
     /* Inflation goes in runs of so many bytes. */
     SWALE__INFLATE_RUN = 65536,
+    /* Of what connections need while busy, so much is kept ready. */
+    SWALE__READY_COUNT = 32,
     /* Connections whose transport ends in peace behind on_close: beyond so many, the oldest is dropped. */
     SWALE__LINGER_COUNT = 1024,
     /* What one of them may still send. */
@@ -68,14 +82,17 @@ struct swale__conn_group {
     uint64_t next_id;
     size_t count;
     size_t lingering_count;
-    struct swale__common common; /* what the connections are sent in common */
-    struct swale_conn *run_ends; /* the connection that is handling the last of the bytes which it has received */
-    struct swale__list live, lingering; /* the latter in the order of their ends */
+    struct swale__common common;  /* what the connections are sent in common */
+    struct swale_conn *run_ends;  /* the connection that is handling the last of the bytes which it has received */
+    struct swale__list lingering; /* in the order in which something last happened to them */
     /* Codecs without context, for whole messages; made when first needed. The inflater is away (NULL) while a
      * message that came in pieces has it on lease. */
     struct swale_inflater *inflater;
     struct swale_deflater *deflaters[SWALE__WINDOWS]; /* by window bits */
     char *inflated; /* SWALE__INFLATE_RUN bytes, only in use while one message is delivered */
+    struct swale__pool conns, busy;
+    struct swale__busy *ready; /* some that are as new: waking from these is cheapest */
+    unsigned ready_count;
 };
 
 /* Codecs and buffers of a group; NULL when memory is out. */
@@ -109,6 +126,24 @@ struct swale__codec {
     struct swale_inflater *inflater;
 };
 
+/* What a connection needs while it is at work. */
+struct swale__busy {
+    struct swale__busy *next; /* ready */
+    struct swale_engine engine;
+    struct swale__outq out;
+    struct swale__incoming *incoming; /* the message under way, where it needs memory */
+    struct swale__blob *kept;         /* bytes that came and could not be used yet, if more than carry holds */
+    struct swale__blob *close_text;
+    uint64_t rate_used; /* messages against max_message_rate: see receive.c */
+    size_t counted;     /* of out.size, in the group's `queued` */
+    size_t thrown_away; /* bytes that came while nothing was wanted */
+    uint64_t left;      /* bytes that have left; once some were taken back: all that will */
+    uint16_t close_code;
+    uint16_t place; /* in the group's pool */
+    uint8_t carry_size;
+    char carry[SWALE__CARRY];
+};
+
 struct swale_conn {
     struct swale_subscriber subscriber; /* first: also the place of id and loop */
     struct swale__conn_group *group;
@@ -116,25 +151,18 @@ struct swale_conn {
     const struct swale_handler *handler;
     void *user;
     void *owner;
-    struct swale__list node; /* in the group's live or lingering */
-    struct swale_engine engine;
     struct swale_timer timer;
-    struct swale__work work; /* settling; once GONE, freeing */
-    struct swale__outq out;
-    struct swale__incoming *incoming; /* the message under way, where it needs memory */
-    struct swale__codec *codec;       /* NULL: no permessage-deflate */
-    struct swale__blob *kept;         /* bytes that came and could not be used yet, if more than carry holds */
+    struct swale__work work;  /* settling; once GONE, freeing. While LINGERING with nothing to settle, its node is in
+                               * the group's list */
+    struct swale__busy *busy; /* swale__at_rest while there is no need of one */
+    uint64_t heard_ms;        /* this, active_ms and engine_flags: the engine's, while at rest */
+    uint64_t active_ms;
+    struct swale__codec *codec; /* NULL: no permessage-deflate */
     struct swale__blob *subprotocol;
-    struct swale__blob *close_text;
-    uint64_t rate_used; /* messages against max_message_rate: see receive.c */
-    size_t counted;     /* of out.size, in the group's `queued` */
-    size_t thrown_away; /* bytes that came while nothing was wanted */
-    uint64_t left;      /* bytes that have left; once some were taken back: all that will */
-    int reason;         /* 0 while there is none */
-    uint16_t close_code;
+    int reason;     /* 0 while there is none */
+    uint16_t place; /* in the group's pool */
     uint8_t stage;
-    uint8_t carry_size;
-    char carry[SWALE__CARRY];
+    uint8_t engine_flags;
     bool app_paused : 1;  /* swale_conn_pause */
     bool auto_paused : 1; /* a server's out-queue is above high water */
     bool reading : 1;     /* the stream has been resumed */
@@ -153,20 +181,27 @@ struct swale_conn {
     bool finishing : 1;   /* swale_conn_finish: what comes before the peer's close frame is delivered */
 };
 
-/* An idle plain connection is to cost at most 1 KiB in all. */
-_Static_assert(sizeof(struct swale_conn) <= 384, "a connection is small");
+_Static_assert(sizeof(struct swale_conn) <= 256, "a connection at rest is small");
+
+/* What all connections at rest point to. Never written to. */
+extern const struct swale__busy swale__at_rest;
+
+static inline bool swale__conn_rests(const struct swale_conn *conn)
+{
+    return conn->busy == &swale__at_rest;
+}
 
 /* No end in sight in either direction. */
 static inline bool swale__conn_open_now(const struct swale_conn *conn)
 {
-    return conn->stage == SWALE__LIVE && swale_engine_phase(&conn->engine) == SWALE_OPEN;
+    return conn->stage == SWALE__LIVE && swale_engine_phase(&conn->busy->engine) == SWALE_OPEN;
 }
 
 /* What comes is for the application. After swale_conn_close nothing but on_close is. */
 static inline bool swale__conn_delivers(const struct swale_conn *conn)
 {
-    return swale__conn_open_now(conn) ||
-           (conn->finishing && conn->stage == SWALE__LIVE && swale_engine_phase(&conn->engine) == SWALE_CLOSING);
+    return swale__conn_open_now(conn) || (conn->finishing && conn->stage == SWALE__LIVE &&
+                                          swale_engine_phase(&conn->busy->engine) == SWALE_CLOSING);
 }
 
 /* Messages are wanted whole. */
@@ -185,7 +220,7 @@ static inline bool swale__conn_held(const struct swale_conn *conn)
 /* It has sent too much since it was told, or has said itself, that the connection is over. */
 static inline bool swale__conn_flooded(const struct swale_conn *conn)
 {
-    return conn->thrown_away > SWALE__LINGER_BYTES;
+    return conn->busy->thrown_away > SWALE__LINGER_BYTES;
 }
 
 static inline uint64_t swale__conn_now(const struct swale_conn *conn)
@@ -198,7 +233,7 @@ static inline void swale__conn_count_out(struct swale_conn *conn, size_t size)
 {
     swale__count(&conn->group->counters->wire_out, size);
     if (!conn->taken_back)
-        conn->left += size;
+        conn->busy->left += size;
 }
 
 /* NULL when memory is out. */
@@ -208,20 +243,32 @@ void swale__blob_free(const struct swale_allocator *allocator, struct swale__blo
 /* ---- settle.c --------------------------------------------------------------------------------------- */
 
 /* Asks for settling in this turn's flush phase. */
+void swale__conn_ask(struct swale_conn *conn);
 static inline void swale__conn_touch(struct swale_conn *conn)
 {
-    if (conn->stage != SWALE__GONE && !swale__work_waits(&conn->work))
+    if (conn->stage >= SWALE__LINGERING)
+        swale__conn_ask(conn);
+    else if (!swale__work_waits(&conn->work))
         swale__loop_at_flush(conn->subscriber.loop, &conn->work);
 }
 
 /* The same behind those that are not told the same as many others, unless it has been asked for already. */
 static inline void swale__conn_touch_later(struct swale_conn *conn)
 {
-    if (conn->stage != SWALE__GONE && !swale__work_waits(&conn->work))
+    if (conn->stage < SWALE__LINGERING && !swale__work_waits(&conn->work))
         swale__loop_at_flush_later(conn->subscriber.loop, &conn->work);
 }
 
+/* To be called before anything in conn->busy is changed. False when memory is out. Settling must follow, at the end
+ * of which the connection may rest again. */
+bool swale__conn_make_busy(struct swale_conn *conn);
+static inline bool swale__conn_wake(struct swale_conn *conn)
+{
+    return !swale__conn_rests(conn) || swale__conn_make_busy(conn);
+}
+
 void swale__conn_settle(struct swale__work *work);
+void swale__group_free_ready(struct swale__conn_group *group);
 
 /* Resumes or pauses the stream, as the connection can use what comes or not. */
 void swale__conn_set_reading(struct swale_conn *conn);
@@ -285,7 +332,8 @@ struct swale__incoming {
     char data[];
 };
 
-/* Makes conn->incoming, with room for `expected` bytes, and in measure for those `announced` behind them. -ENOMEM. */
+/* Makes conn->busy->incoming, with room for `expected` bytes, and in measure for those `announced` behind them.
+ * -ENOMEM. */
 int swale__incoming_begin(struct swale_conn *conn, enum swale_kind kind, size_t expected, uint64_t announced);
 
 /* Adds to it; `announced` more are said to follow, which is believed only in measure. -ENOMEM. */

@@ -8,13 +8,14 @@
 static inline bool follow(struct swale_conn *conn, struct swale_shared *shared, uintptr_t tag)
 {
     struct swale__conn_group *group = conn->group;
-    bool first = conn->out.size == 0;
-    if (conn->stage != SWALE__LIVE || conn->codec || !swale__short_sendable(&conn->engine) ||
-        conn->out.size + shared->size + SWALE_HEADER_MAX > group->limits.high_water ||
-        !swale__outq_follow(&conn->out, &group->common, swale__shared_frame(shared).data, tag))
+    bool first = conn->busy->out.size == 0;
+    if (conn->stage != SWALE__LIVE || conn->codec || !swale__short_sendable(&conn->busy->engine) ||
+        conn->busy->out.size + shared->size + SWALE_HEADER_MAX > group->limits.high_water ||
+        !swale__conn_wake(conn) ||
+        !swale__outq_follow(&conn->busy->out, &group->common, swale__shared_frame(shared).data, tag))
         return false;
     if (first) { /* else it was, when the first went there */
-        conn->engine.active_ms = swale__conn_now(conn);
+        conn->busy->engine.active_ms = swale__conn_now(conn);
         swale__conn_touch_later(conn);
     }
     return true;
@@ -41,14 +42,14 @@ static int deliver(struct swale_subscriber *subscriber, struct swale_shared *mes
 /* What waits for the end of this turn only is not late. */
 static size_t backlog(const struct swale_subscriber *subscriber)
 {
-    const struct swale__outq *out = &SWALE__LIST_OWNER(subscriber, struct swale_conn, subscriber)->out;
+    const struct swale__outq *out = &SWALE__LIST_OWNER(subscriber, struct swale_conn, subscriber)->busy->out;
     return out->full || out->in_flight > 0 ? out->size : 0;
 }
 
 static size_t drop(struct swale_subscriber *subscriber, uintptr_t tag, bool all)
 {
     struct swale_conn *conn = swale__conn_of_subscriber(subscriber);
-    size_t dropped = swale__outq_drop(&conn->out, subscriber->loop, tag, all);
+    size_t dropped = swale__outq_drop(&conn->busy->out, subscriber->loop, tag, all);
     if (dropped > 0)
         swale__conn_touch(conn);
     return dropped;

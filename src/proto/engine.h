@@ -41,6 +41,14 @@ static inline void swale__engine_heard(struct swale_engine *engine, uint64_t now
     swale__engine_set(engine, SWALE__PINGED, false);
 }
 
+/* At rest an open engine has nothing under way: no message in either direction, no ping without its answer. All that
+ * counts of such an engine are its rules, its flags, heard_ms and active_ms. */
+static inline bool swale__engine_rests(const struct swale_engine *engine)
+{
+    return engine->phase == SWALE_OPEN && engine->opcode == 0 && engine->sending == 0 &&
+           !swale__engine_has(engine, SWALE__PINGED);
+}
+
 /* An event of the given type with nothing else in it. The reply's bytes are left as they are: they are many, and
  * reply_size tells that there are none. */
 static inline void swale__event_begin(struct swale_event *event, enum swale_event_type type)

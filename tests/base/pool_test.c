@@ -57,6 +57,25 @@ static bool alone(struct fixture *f)
     return alone;
 }
 
+/* New ones are zeros, others as they were left but for two bytes. */
+static void contents_are_kept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static const char zeros[SIZE];
+    set_up(&f);
+    f.objects[0] = swale__pool_take(&f.pool, &f.places[0]);
+    assert_memory_equal(f.objects[0], zeros, SIZE);
+    memset(f.objects[0], 'x', SIZE);
+    swale__pool_give(&f.pool, f.objects[0], f.places[0]);
+    char *again = swale__pool_take(&f.pool, &f.places[0]);
+    for (size_t i = 2; i < SIZE; i++)
+        assert_int_equal(again[i], again[2]);
+    assert_true(again[2] == 'x' || again[2] == 0);
+    swale__pool_give(&f.pool, again, f.places[0]);
+    tear_down(&f);
+}
+
 static void costs_nothing_unused(void **state)
 {
     (void)state;
@@ -79,6 +98,42 @@ static void objects_do_not_overlap(void **state)
         take(&f, i);
     for (size_t i = 0; i < MANY; i++)
         give(&f, i);
+    tear_down(&f);
+}
+
+static void mark(void *context, void *object)
+{
+    unsigned *visits = context;
+    size_t i;
+    memcpy(&i, object, sizeof i);
+    visits[i]++;
+}
+
+static void each_is_visited_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static unsigned visits[MANY];
+    set_up(&f);
+    swale__pool_each(&f.pool, mark, visits);
+    for (size_t i = 0; i < MANY; i++) {
+        f.objects[i] = swale__pool_take(&f.pool, &f.places[i]);
+        memcpy(f.objects[i], &i, sizeof i);
+    }
+    for (size_t step = 1; step <= 4; step++) { /* all, then fewer and fewer, in full and in other blocks */
+        memset(visits, 0, sizeof visits);
+        swale__pool_each(&f.pool, mark, visits);
+        for (size_t i = 0; i < MANY; i++)
+            assert_int_equal(visits[i], f.objects[i] != NULL);
+        for (size_t i = step * 100; i < MANY; i += step + 1) {
+            if (f.objects[i])
+                swale__pool_give(&f.pool, f.objects[i], f.places[i]);
+            f.objects[i] = NULL;
+        }
+    }
+    for (size_t i = 0; i < MANY; i++)
+        if (f.objects[i])
+            swale__pool_give(&f.pool, f.objects[i], f.places[i]);
     tear_down(&f);
 }
 
@@ -203,8 +258,10 @@ static void sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(contents_are_kept),
         cmocka_unit_test(costs_nothing_unused),
         cmocka_unit_test(objects_do_not_overlap),
+        cmocka_unit_test(each_is_visited_once),
         cmocka_unit_test(objects_come_and_go),
         cmocka_unit_test(many_cost_little_more_than_themselves),
         cmocka_unit_test(a_few_cost_little),

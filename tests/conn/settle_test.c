@@ -1,5 +1,7 @@
 #include "harness.h"
 
+#include "conn/state.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -258,27 +260,48 @@ static void test_large_echo_does_not_allocate(void **state)
     free(data);
 }
 
-/* An idle connection, its engine, timer and queue included. */
+/* ---- Memory ----------------------------------------------------------------------------------------- */
+
+static size_t pair_size(struct harness *h)
+{
+    struct swale__stream *pair[2];
+    size_t before = h->loop.memory.bytes;
+    assert_int_equal(swale__pair(pair, h->loop.loop, NULL), 0);
+    size_t size = h->loop.memory.bytes - before;
+    swale__stream_close(pair[0], false);
+    swale__stream_close(pair[1], false);
+    test_loop_settle(&h->loop);
+    return size;
+}
+
+/* A connection at rest, all included; of many, so that what the pools keep and their blocks do not use counts for as
+ * little as it does in a server. It rests again after it has been busy. */
 static void test_size_of_an_idle_connection(void **state)
 {
     (void)state;
+    enum { COUNT = 500, BLOCKS = 2 * 16384 };
+    static struct observer others[COUNT];
+    static struct recorder far[COUNT];
     struct harness h;
-    struct observer other;
     harness_init(&h, &(struct harness_options){ .raw_client = true });
-    struct swale__stream *pair[2];
-    size_t before = h.loop.memory.bytes;
-    assert_int_equal(swale__pair(pair, h.loop.loop, NULL), 0);
-    size_t pair_size = h.loop.memory.bytes - before;
-    swale__stream_close(pair[0], false);
-    swale__stream_close(pair[1], false);
+    size_t streams = pair_size(&h) * COUNT, before = h.loop.memory.bytes;
+    for (size_t i = 0; i < COUNT; i++)
+        recorder_begin(&far[i], harness_another(&h, &others[i], false, NULL));
     test_loop_settle(&h.loop);
-    struct recorder far;
-    recorder_begin(&far, harness_another(&h, &other, false, NULL));
+    size_t most = sizeof(struct swale_conn) * COUNT + SWALE__READY_COUNT * sizeof(struct swale__busy) + BLOCKS;
+    assert_in_range(h.loop.memory.bytes - before - streams, sizeof(struct swale_conn) * COUNT, most);
+    for (size_t i = 0; i < COUNT; i++) {
+        swale_conn_send_text(others[i].conn, "to each of you");
+        assert_false(swale__conn_rests(others[i].conn));
+    }
     test_loop_settle(&h.loop);
-    assert_in_range(h.loop.memory.bytes - before - pair_size, 1, 384);
-    recorder_end(&far);
-    test_loop_settle(&h.loop);
-    observer_done(&other);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_true(swale__conn_rests(others[i].conn));
+    for (size_t i = 0; i < COUNT; i++) {
+        recorder_end(&far[i]);
+        test_loop_settle(&h.loop);
+        observer_done(&others[i]);
+    }
     harness_done(&h);
 }
 
