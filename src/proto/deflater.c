@@ -225,10 +225,11 @@ static ptrdiff_t pack_piece(struct swale_deflater *deflater, struct swale_span p
     return (ptrdiff_t)(made + SWALE__TAIL_SIZE);
 }
 
-/* As above, of all pieces. */
+/* As above, of all pieces. They are of one size, as a last one of some bytes would have fixed codes. */
 static ptrdiff_t whole_large(struct swale_deflater *deflater, struct swale_span in, char *out, size_t capacity)
 {
-    size_t most = (size_t)1 << deflater->window_bits;
+    size_t pieces = ((in.size - 1) >> deflater->window_bits) + 1;
+    size_t most = (in.size - 1) / pieces + 1;
     size_t size = 0;
     while (in.size > 0) {
         struct swale_span piece = swale_span(in.data, in.size < most ? in.size : most);
