@@ -125,9 +125,8 @@ static int send_to_others(struct swale__topic *topic, const struct swale__shard 
 }
 
 /* As swale__topic_lock; a topic that this thread has subscribers of is found without the registry's lock. */
-static struct swale__topic *lock_topic(struct swale_hub *hub, struct swale__shard *own, struct swale_span name)
+static struct swale__topic *lock_topic(struct swale_hub *hub, struct swale__local *local, struct swale_span name)
 {
-    struct swale__local *local = own ? swale__local_find(own, name) : NULL;
     if (!local)
         return swale__topic_lock(hub, name);
     pthread_mutex_lock(&local->topic->lock);
@@ -138,14 +137,15 @@ static struct swale__topic *lock_topic(struct swale_hub *hub, struct swale__shar
 static int spread(struct swale_hub *hub, const struct swale_publish *publish, struct swale_shared *message)
 {
     struct swale__shard *own = swale__shard_here(hub);
+    struct swale__local *local = own ? swale__local_find(own, publish->topic) : NULL;
     int result = 0;
-    struct swale__topic *topic = lock_topic(hub, own, publish->topic);
+    struct swale__topic *topic = lock_topic(hub, local, publish->topic);
     if (topic) {
         result = send_to_others(topic, own, message, publish->except);
         swale__topic_unlock(topic);
     }
-    if (own)
-        result = graver(result, swale__shard_publish(own, publish->topic, message, publish->except));
+    if (local)
+        result = graver(result, swale__local_publish(local, message, publish->except));
     return result;
 }
 

@@ -156,9 +156,9 @@ struct swale__local *swale__local_new(struct swale__shard *shard, struct swale_s
 void swale__local_release(struct swale__local *local);
 
 /* Gives a message to a topic's subscribers on this shard, on its thread: at once, or when the delivery that
- * this is called from is done. -ENOMEM when it should wait and cannot (counted as failed). */
-int swale__shard_publish(struct swale__shard *shard, struct swale_span name, struct swale_shared *message,
-                         uint64_t except);
+ * this is called from is done. -ENOMEM when it should wait and cannot (counted as failed). The local may be gone
+ * afterwards. */
+int swale__local_publish(struct swale__local *local, struct swale_shared *message, uint64_t except);
 
 /* Sends a parcel to a shard, from any thread. 0, SWALE_FULL, SWALE_ERR_QUEUE_FULL, -ENOMEM. */
 int swale__shard_send(struct swale__shard *shard, struct swale_span name, struct swale_shared *message,

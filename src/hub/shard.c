@@ -60,32 +60,24 @@ static struct swale__parcel *take_first(struct swale__parcel_queue *queue)
 
 /* ---- Delivering on the shard's own thread ----------------------------------------------------------- */
 
-static size_t deliver_one(struct swale__shard *shard, struct swale_span name, struct swale_shared *message,
-                          uint64_t except)
-{
-    struct swale__local *local = swale__local_find(shard, name);
-    if (!local)
-        return 0;
-    size_t members = atomic_load_explicit(&local->count, memory_order_relaxed);
-    swale__local_deliver(local, message, except);
-    return members;
-}
-
 static size_t deliver_parcel(struct swale__shard *shard, struct swale__parcel *parcel)
 {
-    size_t members = deliver_one(shard, swale_span(parcel->name, parcel->name_size), parcel->message, parcel->except);
+    struct swale__local *local = swale__local_find(shard, swale_span(parcel->name, parcel->name_size));
+    size_t members = 0;
+    if (local) {
+        members = atomic_load_explicit(&local->count, memory_order_relaxed);
+        swale__local_deliver(local, parcel->message, parcel->except);
+    }
     parcel_free(shard->hub, parcel);
     return members;
 }
 
 /* While subscribers are being called, a further message must wait, or those that have not been reached yet
  * would get it before this one. */
-static int put_off(struct swale__shard *shard, struct swale_span name, struct swale_shared *message, uint64_t except)
+static int put_off(struct swale__local *local, struct swale_shared *message, uint64_t except)
 {
-    struct swale__local *local = swale__local_find(shard, name);
-    if (!local)
-        return 0;
-    struct swale__parcel *parcel = parcel_new(shard->hub, name, message, except);
+    struct swale__shard *shard = local->shard;
+    struct swale__parcel *parcel = parcel_new(shard->hub, local->topic->name, message, except);
     if (!parcel) {
         swale__count(&shard->counters.failed, atomic_load_explicit(&local->count, memory_order_relaxed));
         return -ENOMEM;
@@ -102,13 +94,13 @@ static size_t deliver_nested(struct swale__shard *shard)
     return members;
 }
 
-int swale__shard_publish(struct swale__shard *shard, struct swale_span name, struct swale_shared *message,
-                         uint64_t except)
+int swale__local_publish(struct swale__local *local, struct swale_shared *message, uint64_t except)
 {
+    struct swale__shard *shard = local->shard;
     if (shard->delivering)
-        return put_off(shard, name, message, except);
+        return put_off(local, message, except);
     shard->delivering = true;
-    deliver_one(shard, name, message, except);
+    swale__local_deliver(local, message, except);
     deliver_nested(shard);
     shard->delivering = false;
     return 0;
