@@ -1,5 +1,6 @@
-/* turn_uring.c - moves bytes by io_uring: one enter for a turn, in which all requests of the turn go out. A fifth
- * cheaper than epoll, so that the load is less often the limit. Plain TCP only. */
+/* turn_uring.c - moves bytes by io_uring: one enter for a turn, in which all requests of the turn go out. Short
+ * messages take an eighth to a fifth less CPU than by epoll, so that the load is less often the limit. Plain TCP
+ * only. */
 #include "load.h"
 #include "peer.h"
 
