@@ -14,7 +14,7 @@
 struct swale__commons;
 
 /* With a reference for the caller. -ENOMEM. */
-int swale__commons_take(struct swale__commons **commons, struct swale_loop *loop);
+int swale__commons_take(struct swale__commons **out, struct swale_loop *loop);
 void swale__commons_release(
     struct swale__commons *commons); /* at the end of a turn or outside any, not from callbacks */
 
@@ -24,7 +24,8 @@ int swale__commons_trust(struct swale__commons *commons, struct swale_tls **tls,
 int swale__commons_group(struct swale__commons *commons, const struct swale_limits *limits,
                          struct swale__conn_group **group);
 
-/* Unpredictable bytes, drawn from the system's generator in batches (RFC 6455 section 10.3: masks). */
-void swale__commons_random(void *commons, void *out, size_t size);
+/* Unpredictable bytes (the context is the commons), drawn from the system's generator in batches (RFC 6455
+ * section 10.3: masks). */
+void swale__commons_random(void *context, void *out, size_t size);
 
 #endif
