@@ -21,23 +21,26 @@ enum { SWALE__UTF8_SHORT = 64 };
 static inline bool swale__utf8_is_ascii(const char *data, size_t size)
 {
     typedef uint64_t block16 __attribute__((vector_size(16)));
-    uint64_t all = 0, last;
-    size_t i = 0;
-    if (size >= 16) {
+    uint64_t all = 0, word;
+    uint32_t front, back;
+    if (size >= sizeof(block16)) {
         block16 any, block;
-        memcpy(&any, data + size - sizeof any, sizeof any);
-        for (; size - i > 16; i += 16) {
+        memcpy(&any, data + size - sizeof any, sizeof any); /* together with some that are seen again */
+        for (size_t i = 0; size - i > sizeof block; i += sizeof block) {
             memcpy(&block, data + i, sizeof block);
             any |= block;
         }
         all = any[0] | any[1];
-    } else if (size >= 8) {
+    } else if (size >= sizeof word) {
         memcpy(&all, data, sizeof all);
-        memcpy(&last, data + size - sizeof last, sizeof last);
-        all |= last;
-    } else {
-        for (; i < size; i++)
-            all |= (unsigned char)data[i];
+        memcpy(&word, data + size - sizeof word, sizeof word);
+        all |= word;
+    } else if (size >= sizeof front) {
+        memcpy(&front, data, sizeof front);
+        memcpy(&back, data + size - sizeof back, sizeof back);
+        all = front | back;
+    } else if (size > 0) {
+        all = (unsigned char)(data[0] | data[size / 2] | data[size - 1]);
     }
     return (all & 0x8080808080808080) == 0;
 }

@@ -42,8 +42,7 @@ static inline bool swale__short_is_valid(const char *payload, size_t size, enum 
            swale_utf8_valid(payload, size);
 }
 
-/* How long the frame is that begins at data[0], of data[0..size), if it is such a message; 0 if not. Whoever reads
- * has called swale_engine_alive. */
+/* How long the frame is that begins at data[0], of data[0..size), if it is such a message; 0 if not. */
 static inline size_t swale__short_read(struct swale_engine *engine, char *data, size_t size, uint64_t now_ms,
                                        struct swale__short *message)
 {

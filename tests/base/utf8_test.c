@@ -333,6 +333,24 @@ static void random_mixes(void **state)
     }
 }
 
+static void short_ascii_at_every_length(void **state)
+{
+    (void)state;
+    char text[2 * SWALE__UTF8_SHORT];
+    memset(text, 0x7f, sizeof text);
+    for (size_t size = 0; size <= sizeof text; size++) {
+        char *high = guard_copy(text, size), *low = guard_copy_behind(text, size);
+        assert_true(swale__utf8_is_ascii(high, size) && swale__utf8_is_ascii(low, size));
+        for (size_t at = 0; at < size; at++) {
+            high[at] = low[at] = (char)0x80;
+            assert_false(swale__utf8_is_ascii(high, size) || swale__utf8_is_ascii(low, size));
+            high[at] = low[at] = 0x7f;
+        }
+        guard_free(high, size);
+        guard_free_behind(low, size);
+    }
+}
+
 static void null_is_an_empty_run(void **state)
 {
     (void)state;
@@ -352,6 +370,7 @@ int main(void)
         cmocka_unit_test(kernels_at_every_length_and_alignment),
         cmocka_unit_test(one_bad_byte_is_found_anywhere),
         cmocka_unit_test(random_mixes),
+        cmocka_unit_test(short_ascii_at_every_length),
         cmocka_unit_test(null_is_an_empty_run),
     };
     find_kernels();
