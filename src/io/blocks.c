@@ -11,6 +11,21 @@
 
 #include "base/memory.h"
 
+/* The address sanitizer is told that what is kept is nobody's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#endif
+#ifdef SANITIZED
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, size)   ((void)(memory), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, size) ((void)(memory), (void)(size))
+#endif
+
 enum {
     KEPT_BYTES = 8 << 20, /* eight messages of the default limit */
     KEPT_COUNT = 32,      /* so that looking through them stays cheap */
@@ -43,6 +58,7 @@ static void take_out(struct swale_loop *loop, struct free_block *block)
     swale__list_remove(&block->node);
     loop->block_count--;
     loop->block_bytes -= block->capacity;
+    ASAN_UNPOISON_MEMORY_REGION(block, block->capacity);
 }
 
 /* The latest that fits: large enough, and not so much larger that another would miss it. */
@@ -103,6 +119,7 @@ void swale__loop_block_free(struct swale_loop *loop, void *memory, size_t capaci
     block->freed_ms = loop->now_ms;
     swale__list_init(&block->node);
     swale__list_prepend(&loop->blocks, &block->node);
+    ASAN_POISON_MEMORY_REGION(block + 1, capacity - sizeof *block);
     loop->block_count++;
     loop->block_bytes += capacity;
     while (loop->block_count > KEPT_COUNT || loop->block_bytes > KEPT_BYTES)
