@@ -1,10 +1,18 @@
 /* state.h - what a connection is made of, for the files of this layer.
  *
- *     receive.c   stream data -> engine events -> what they mean        settle.c   the turn's end: flush, on_drain,
- * on_close assembly.c  parts -> a whole message                              end.c      what ends a connection, and
- * how inflate.c   compressed parts -> parts                             group.c    what connections of a loop share
- *     send.c      messages -> frames -> out-queue                       conn.c     birth, pause, what is known about
- * it compress.c  messages -> compressed messages                       shared.c   messages encoded once
+ *     receive.c     stream data -> engine events -> what they mean
+ *     assembly.c    parts -> a whole message
+ *     inflate.c     compressed parts -> parts
+ *     send.c        messages -> frames -> out-queue
+ *     compress.c    messages -> compressed messages
+ *     shared.c      messages encoded once
+ *     subscriber.c  being sent what many are
+ *     outq.c        what waits to leave
+ *     common.c      what many queues have in common
+ *     settle.c      the turn's end: flush, on_drain, on_close
+ *     end.c         what ends a connection, and how
+ *     group.c       what connections of a loop share
+ *     conn.c        birth, pause, what is known about it
  *
  * The stages of a connection:
  *
@@ -21,8 +29,8 @@
  *
  *                 wake                               +--> rest, at the end of the turn
  *     at rest ------------> busy: bytes, sends ------+
- *                                                    +--> busy still: a partial frame, a queue, a pong to come, an
- * end
+ *                                                    +--> busy still: a partial frame, a queue, a pong to come,
+ *                                                         an end
  *
  * Callbacks of the application run at two places only: in the receive pump and in settling. What they call back
  * sets fields and asks for settling; nothing else happens below them, so that any function may be called from any
