@@ -202,8 +202,9 @@ struct swale__tls_stream {
     size_t reason_size;
     int error; /* why the stream is dead, or 0 */
 
-    bool open;   /* the handshake is done */
-    bool paused; /* by the user */
+    bool open;    /* the handshake is done */
+    bool pending; /* OpenSSL holds plaintext: the rest of a record */
+    bool paused;  /* by the user */
     bool lower_reading;
     bool lower_full; /* its on_written(0) will come */
     bool lower_ended;

@@ -21,7 +21,7 @@ bool swale__tls_may_read(const struct swale__tls_stream *tls)
 
 bool swale__tls_holds_input(const struct swale__tls_stream *tls)
 {
-    return tls->in.size > 0 || SSL_pending(tls->ssl) > 0;
+    return tls->in.size > 0 || tls->pending;
 }
 
 /* ---- Failure ---------------------------------------------------------------------------------------- */
@@ -136,12 +136,15 @@ static size_t fill(struct swale__tls_stream *tls, char *plaintext)
     swale__tls_clear_errors();
     while (swale__tls_holds_input(tls) && size < SWALE__PLAINTEXT_SIZE) {
         size_t part = 0;
+        tls->pending = false;
         if (SSL_read_ex(tls->ssl, plaintext + size, SWALE__PLAINTEXT_SIZE - size, &part) != 1) {
             stop_reading(tls);
             break;
         }
         size += part;
     }
+    /* Only a record that did not fit is given in parts. */
+    tls->pending = size == SWALE__PLAINTEXT_SIZE && SSL_pending(tls->ssl) > 0;
     count_data(tls, size);
     return size;
 }

@@ -129,6 +129,30 @@ static void test_reads_end_with_records(void **state)
     }
 }
 
+/* The plaintext buffer is full in the middle of the last record that came: its rest follows, though nothing more
+ * comes; at once, or when a pause is over. */
+static void test_rest_of_a_record(void **state)
+{
+    struct bed *bed = *state;
+    static char text[15000];
+    bed_contexts(bed, NULL, NULL);
+    bed->pair = (struct swale__pair_options){ .capacity = 1 << 20 };
+    for (int pausing = 0; pausing < 2; pausing++) {
+        assert_true(bed_shake(bed));
+        bed->server.pause_always = pausing;
+        for (size_t i = 0; i < 5; i++)
+            party_send(&bed->client, text, sizeof text);
+        bed_run(bed);
+        assert_int_equal(bed->server.got_size, pausing ? SWALE__PLAINTEXT_SIZE : 5 * sizeof text);
+        if (pausing)
+            party_resume(&bed->server);
+        bed_run(bed);
+        assert_int_equal(bed->server.got_size, 5 * sizeof text);
+        assert_int_equal(bed->server.runs, 2);
+        bed_disconnect(bed);
+    }
+}
+
 /* Small parts are brought together in records, whatever their sizes. */
 static void test_gather(void **state)
 {
@@ -571,6 +595,7 @@ int main(void)
         BED_TEST(test_but_not_within_that),
         BED_TEST(test_gather),
         BED_TEST(test_reads_end_with_records),
+        BED_TEST(test_rest_of_a_record),
         BED_TEST(test_small_parts_share_a_record),
         BED_TEST(test_both_ways_at_once),
         BED_TEST(test_server_echoes_by_itself),
