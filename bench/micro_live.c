@@ -61,9 +61,10 @@ static void close_sink(struct swale__stream *stream, bool abort)
     ((struct sink *)stream)->closed = true;
 }
 
-static void describe(struct swale__stream *stream, struct swale_peer *peer)
+static void describe(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
     (void)stream;
+    (void)text;
     *peer = (struct swale_peer){ .address = swale_text("192.0.2.1"), .port = 50000 };
 }
 

@@ -177,9 +177,10 @@ static void close_lower(struct swale__stream *stream, bool abort)
     swale__loop_at_end(stream->loop, &tap->destroy);
 }
 
-static void describe_lower(struct swale__stream *stream, struct swale_peer *peer)
+static void describe_lower(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
-    swale__stream_describe(as_tap(stream)->lower, peer);
+    struct swale__stream *lower = as_tap(stream)->lower;
+    lower->ops->describe(lower, peer, text);
 }
 
 static const struct swale__stream_ops tap_ops = {

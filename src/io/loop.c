@@ -3,6 +3,7 @@
 #include "io/loop.h"
 
 #include "base/memory.h"
+#include "io/socket.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -62,6 +63,7 @@ static void free_parts(struct swale_loop *loop)
 {
     if (loop->backend)
         loop->backend->ops->destroy(loop->backend);
+    swale__pool_done(&loop->sockets);
     if (loop->receive_buffer)
         swale__free(loop->allocator, loop->receive_buffer - SWALE__HEADROOM, SWALE__HEADROOM + loop->receive_size);
     swale__free(loop->allocator, loop->scratch, SWALE__SCRATCH_SIZE);
@@ -84,6 +86,7 @@ int swale_loop_new(struct swale_loop **out, const struct swale_loop_options *opt
     loop->now_ms = loop->now_us / 1000;
     swale__wheel_init(&loop->wheel, loop->now_ms);
     swale__turn_init(loop);
+    swale__socket_pool_init(&loop->sockets, loop->allocator);
     int error = create_parts(loop, options->backend);
     if (error) {
         free_parts(loop);

@@ -2,6 +2,7 @@
 #ifndef SWALE_IO_LOOP_H
 #define SWALE_IO_LOOP_H
 
+#include "base/pool.h"
 #include "io/backend.h"
 #include "io/stream.h"
 #include "io/turn.h"
@@ -39,6 +40,7 @@ struct swale_loop {
     struct swale__wheel wheel;
     struct swale__list files; /* watches of what is always ready */
 
+    struct swale__pool sockets;
     void *slot;        /* of a layer above */
     void *free_chunks; /* each begins with a pointer to the next */
     unsigned free_chunk_count;

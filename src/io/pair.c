@@ -290,8 +290,9 @@ static void close_end(struct swale__stream *stream, bool abort)
     act_soon(peer);
 }
 
-static void describe_end(struct swale__stream *stream, struct swale_peer *peer)
+static void describe_end(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
+    (void)text;
     (void)stream;
     *peer = (struct swale_peer){ .address = swale_text("memory") };
 }

@@ -21,10 +21,12 @@ struct socket_stream {
         char *text;         /* PEER_TEXT */
     };
     uint16_t port;
+    uint16_t place; /* in the loop's pool */
     uint8_t peer;
     bool dialling;
 };
 
+_Static_assert(SWALE__PEER_TEXT == INET6_ADDRSTRLEN, "any address fits");
 _Static_assert(sizeof(struct socket_stream) <= 96, "an idle connection is to be cheap");
 
 static struct socket_stream *of_stream(struct swale__stream *stream)
@@ -76,13 +78,18 @@ static void sent(struct swale__channel *channel, ptrdiff_t size)
         stream->user->on_fail(stream->context, (int)size);
 }
 
+static void give_back(struct socket_stream *self)
+{
+    if (self)
+        swale__pool_give(&self->stream.loop->sockets, self, self->place);
+}
+
 static void released(struct swale__channel *channel)
 {
     struct socket_stream *self = of_channel(channel);
-    const struct swale_allocator *allocator = self->stream.loop->allocator;
     if (self->peer == PEER_TEXT)
-        swale__free(allocator, self->text, strlen(self->text) + 1);
-    swale__free(allocator, self, sizeof *self);
+        swale__free(self->stream.loop->allocator, self->text, strlen(self->text) + 1);
+    give_back(self);
 }
 
 static const struct swale__channel_user channel_user = {
@@ -132,7 +139,7 @@ static void close_socket(struct swale__stream *stream, bool abort)
 /* Without memory for it the peer has no address, which is better than no connection. */
 static void make_text(struct socket_stream *self)
 {
-    char text[INET6_ADDRSTRLEN];
+    char text[SWALE__PEER_TEXT];
     swale__address_format_ip(&self->ip, text);
     size_t size = strlen(text) + 1;
     char *copy = swale__alloc(self->stream.loop->allocator, size);
@@ -143,10 +150,15 @@ static void make_text(struct socket_stream *self)
     self->peer = PEER_TEXT;
 }
 
-static void describe_socket(struct swale__stream *stream, struct swale_peer *peer)
+static void describe_socket(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
     struct socket_stream *self = of_stream(stream);
     *peer = (struct swale_peer){ .port = self->port };
+    if (self->peer == PEER_IP && text) {
+        swale__address_format_ip(&self->ip, text);
+        peer->address = swale_text(text);
+        return;
+    }
     if (self->peer == PEER_IP)
         make_text(self);
     if (self->peer == PEER_TEXT)
@@ -167,11 +179,18 @@ static const struct swale__stream_ops socket_ops = {
 
 /* ---- Making one -------------------------------------------------------------------------------------- */
 
+void swale__socket_pool_init(struct swale__pool *pool, const struct swale_allocator *allocator)
+{
+    swale__pool_init(pool, allocator, sizeof(struct socket_stream));
+}
+
 static struct socket_stream *make(struct swale_loop *loop, int fd, const struct swale__address *peer)
 {
-    struct socket_stream *self = swale__alloc_zeroed(loop->allocator, sizeof *self);
+    uint16_t place;
+    struct socket_stream *self = swale__pool_take(&loop->sockets, &place);
     if (!self)
         return NULL;
+    *self = (struct socket_stream){ .place = place };
     self->stream.ops = &socket_ops;
     self->stream.loop = loop;
     self->channel.user = &channel_user;
@@ -199,7 +218,7 @@ int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, i
         error = loop->backend->ops->open(loop->backend, &self->channel);
     if (error) {
         close(fd);
-        swale__free(loop->allocator, self, sizeof *self);
+        give_back(self);
         return error;
     }
     *stream = &self->stream;
@@ -236,7 +255,7 @@ int swale__socket_connect(struct swale__stream **stream, struct swale_loop *loop
     }
     if (error) {
         close(fd);
-        swale__free(loop->allocator, self, sizeof *self);
+        give_back(self);
         return error;
     }
     *stream = &self->stream;

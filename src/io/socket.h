@@ -2,8 +2,12 @@
 #ifndef SWALE_IO_SOCKET_H
 #define SWALE_IO_SOCKET_H
 
+#include "base/pool.h"
 #include "io/address.h"
 #include "io/stream.h"
+
+/* All sockets of a loop come from a pool of it. */
+void swale__socket_pool_init(struct swale__pool *pool, const struct swale_allocator *allocator);
 
 /* The descriptor is the stream's from then on, also on failure, when it is closed. -errno: -ENOTCONN for a
  * connection that its peer has reset already. */

@@ -49,7 +49,7 @@ struct swale__stream_ops {
     ptrdiff_t (*write)(struct swale__stream *stream, const struct iovec *parts, int count);
     void (*shutdown)(struct swale__stream *stream);
     void (*close)(struct swale__stream *stream, bool abort);
-    void (*describe)(struct swale__stream *stream, struct swale_peer *peer);
+    void (*describe)(struct swale__stream *stream, struct swale_peer *peer, char *text);
     bool prompt; /* no write of it ever stays in flight */
 };
 
@@ -118,10 +118,18 @@ static inline void swale__stream_close(struct swale__stream *stream, bool abort)
     stream->ops->close(stream, abort);
 }
 
-/* Who is at the other end. The spans last as long as the stream. */
+/* Who is at the other end. The spans last as long as the stream, which costs memory for it. */
 static inline void swale__stream_describe(struct swale__stream *stream, struct swale_peer *peer)
 {
-    stream->ops->describe(stream, peer);
+    stream->ops->describe(stream, peer, NULL);
+}
+
+/* The same for a moment: the address lasts no longer than `text`, where it may be put. */
+enum { SWALE__PEER_TEXT = 46 };
+static inline void swale__stream_glance(struct swale__stream *stream, struct swale_peer *peer,
+                                        char text[SWALE__PEER_TEXT])
+{
+    stream->ops->describe(stream, peer, text);
 }
 
 /* Is it TLS that failed, for a reason which is in the description's tls_error? */

@@ -278,10 +278,10 @@ static void close_tls(struct swale__stream *stream, bool abort)
         linger(tls);
 }
 
-static void describe_tls(struct swale__stream *stream, struct swale_peer *peer)
+static void describe_tls(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
     struct swale__tls_stream *tls = tls_of(stream);
-    swale__stream_describe(tls->lower, peer);
+    tls->lower->ops->describe(tls->lower, peer, text);
     peer->tls = true;
     peer->tls_error = swale_text(tls->reason);
     if (tls->open)

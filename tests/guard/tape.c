@@ -42,8 +42,9 @@ static void close_tape(struct swale__stream *stream, bool abort)
     (void)stream, (void)abort;
 }
 
-static void describe(struct swale__stream *stream, struct swale_peer *peer)
+static void describe(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
+    (void)text;
     (void)stream;
     *peer = (struct swale_peer){ .address = swale_text("tape") };
 }

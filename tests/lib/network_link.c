@@ -448,8 +448,9 @@ static void close_end(struct swale__stream *stream, bool abort)
     network_link_check(end->link);
 }
 
-static void describe_end(struct swale__stream *stream, struct swale_peer *peer)
+static void describe_end(struct swale__stream *stream, struct swale_peer *peer, char *text)
 {
+    (void)text;
     const struct network_link *link = as_end(stream)->link;
     *peer = (struct swale_peer){ .address = swale_text(link->address), .port = link->number };
 }
