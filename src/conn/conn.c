@@ -70,6 +70,7 @@ static void set_fields(struct swale_conn *conn, struct swale__conn_group *group,
     conn->owner = open->owner;
     conn->timer.fire = swale__conn_fire;
     conn->timer.context = conn;
+    conn->opened_ms = swale__conn_now(conn);
     conn->work.run = swale__conn_settle;
     swale__list_init(&conn->work.node);
     conn->busy = (struct swale__busy *)&swale__at_rest;
@@ -199,6 +200,19 @@ void swale_conn_peer(const struct swale_conn *conn, struct swale_peer *peer)
         swale__stream_describe(conn->stream, peer);
     else
         *peer = (struct swale_peer){ .port = 0 };
+}
+
+void swale__conn_glance(const struct swale_conn *conn, struct swale_peer *peer, char text[SWALE__PEER_TEXT])
+{
+    if (conn->stream)
+        swale__stream_glance(conn->stream, peer, text);
+    else
+        *peer = (struct swale_peer){ .port = 0 };
+}
+
+uint64_t swale__conn_opened_ms(const struct swale_conn *conn)
+{
+    return conn->opened_ms;
 }
 
 size_t swale_conn_queued(const struct swale_conn *conn)

@@ -95,6 +95,12 @@ void *swale__conn_owner(const struct swale_conn *conn);
 /* Drops it, unless its on_close has begun, and tells nobody any more. */
 void swale__conn_discard(struct swale_conn *conn);
 
+/* When it was opened. */
+uint64_t swale__conn_opened_ms(const struct swale_conn *conn);
+
+/* As swale_conn_peer, but for a moment: the address lasts no longer than `text`. */
+void swale__conn_glance(const struct swale_conn *conn, struct swale_peer *peer, char text[SWALE__PEER_TEXT]);
+
 /* When a byte last came; now, for one that is paused, whose silence says nothing. */
 uint64_t swale__conn_heard_ms(const struct swale_conn *conn);
 

@@ -11,7 +11,7 @@
 
 static void fail_now(struct swale_conn *conn, int reason)
 {
-    conn->reason = reason;
+    conn->reason = (int16_t)reason;
     conn->stage = SWALE__FAILED;
     swale__conn_touch(conn);
 }
@@ -131,7 +131,7 @@ int swale__conn_begin_close(struct swale_conn *conn, int code, struct swale_span
     if (size < 0)
         return size;
     queue_close(conn, frame, (size_t)size);
-    conn->reason = reason;
+    conn->reason = (int16_t)reason;
     if (!conn->close_sent)
         conn->stage = SWALE__FAILED;
     swale__conn_arm(conn);

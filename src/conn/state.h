@@ -165,9 +165,10 @@ struct swale_conn {
     struct swale__busy *busy; /* swale__at_rest while there is no need of one */
     uint64_t heard_ms;        /* this, active_ms and engine_flags: the engine's, while at rest */
     uint64_t active_ms;
+    uint64_t opened_ms;
     struct swale__codec *codec; /* NULL: no permessage-deflate */
     struct swale__blob *subprotocol;
-    int reason;     /* 0 while there is none */
+    int16_t reason; /* 0 while there is none */
     uint16_t place; /* in the group's pool */
     uint8_t stage;
     uint8_t engine_flags;

@@ -214,7 +214,6 @@ static int make_conn(struct swale_exchange *exchange, struct swale_span answer, 
     struct swale__stream *stream = swale__session_hand_over(exchange->session, &guest);
     exchange->session = NULL;
     exchange->answered = true;
-    guest->since_ms = swale_loop_now(worker->loop);
     struct swale_conn *conn;
     struct swale__conn_open open = {
         .stream = stream,

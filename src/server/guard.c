@@ -5,12 +5,6 @@
 
 #include <arpa/inet.h>
 
-struct swale__address {
-    unsigned char key[16];
-    uint64_t connections;
-    struct swale__shard *shard;
-};
-
 void swale__guard_init(struct swale__guard *guard, const struct swale_allocator *allocator,
                        const unsigned char seed[16])
 {
@@ -55,34 +49,35 @@ static bool address_key(struct swale_span address, unsigned char key[16])
 
 /* Finds or makes the entry, and counts one more in it. The shard is locked. */
 static int count_in_shard(struct swale__guard *guard, struct swale__shard *shard, const unsigned char key[16],
-                          struct swale__address **found)
+                          struct swale__guest **found)
 {
-    struct swale__address *address = swale__map_get(&shard->addresses, swale_span(key, 16));
-    if (!address) {
-        address = swale__alloc_zeroed(guard->allocator, sizeof *address);
-        if (!address)
+    struct swale__guest *guest = swale__map_get(&shard->addresses, swale_span(key, 16));
+    if (!guest) {
+        guest = swale__alloc_zeroed(guard->allocator, sizeof *guest);
+        if (!guest)
             return SWALE_ERR_NO_MEMORY;
-        memcpy(address->key, key, sizeof address->key);
-        address->shard = shard;
-        if (swale__map_put(&shard->addresses, swale_span(address->key, 16), address) != 0) {
-            swale__free(guard->allocator, address, sizeof *address);
+        memcpy(guest->key, key, sizeof guest->key);
+        guest->shard = shard;
+        if (swale__map_put(&shard->addresses, swale_span(guest->key, 16), guest) != 0) {
+            swale__free(guard->allocator, guest, sizeof *guest);
             return SWALE_ERR_NO_MEMORY;
         }
     }
     /* An entry that is new has no connection yet, and the limit is at least one: it is never left at none. */
-    if (address->connections >= guard->max_per_address)
+    if (guest->connections >= guard->max_per_address)
         return SWALE_ERR_TOO_MANY_FROM_ADDRESS;
-    address->connections++;
-    *found = address;
+    guest->connections++;
+    *found = guest;
     return 0;
 }
 
-static int count_address(struct swale__guard *guard, struct swale_span text, struct swale__address **found)
+static int count_address(struct swale__guard *guard, struct swale_span text, struct swale__guest **found)
 {
     unsigned char key[16];
-    *found = NULL;
-    if (guard->max_per_address == SWALE_UNLIMITED || !address_key(text, key))
+    if (guard->max_per_address == SWALE_UNLIMITED || !address_key(text, key)) {
+        *found = &guard->anyone;
         return 0;
+    }
     /* The high bits, because the shard's table uses the low ones. */
     struct swale__shard *shard = &guard->shards[swale__hash(guard->seed, swale_span(key, 16)) >> 60];
     pthread_mutex_lock(&shard->lock);
@@ -91,48 +86,40 @@ static int count_address(struct swale__guard *guard, struct swale_span text, str
     return error;
 }
 
-static void uncount_address(struct swale__guard *guard, struct swale__address *address)
+static void uncount_address(struct swale__guard *guard, struct swale__guest *guest)
 {
-    if (!address)
+    struct swale__shard *shard = guest->shard;
+    if (!shard)
         return;
-    struct swale__shard *shard = address->shard;
     pthread_mutex_lock(&shard->lock);
-    bool last = --address->connections == 0;
+    bool last = --guest->connections == 0;
     if (last)
-        swale__map_remove(&shard->addresses, swale_span(address->key, 16));
+        swale__map_remove(&shard->addresses, swale_span(guest->key, 16));
     pthread_mutex_unlock(&shard->lock);
     if (last)
-        swale__free(guard->allocator, address, sizeof *address);
+        swale__free(guard->allocator, guest, sizeof *guest);
 }
 
 /* ---- Guests ----------------------------------------------------------------------------------------- */
 
-int swale__guard_enter(struct swale__guard *guard, struct swale_span address, uint64_t now_ms,
-                       struct swale__guest **guest)
+int swale__guard_enter(struct swale__guard *guard, struct swale_span address, struct swale__guest **guest)
 {
     *guest = NULL;
     if (atomic_fetch_add(&guard->connections, 1) >= guard->max_connections) {
         atomic_fetch_sub(&guard->connections, 1);
         return SWALE_ERR_TOO_MANY_CONNECTIONS;
     }
-    struct swale__guest *entered = swale__alloc_zeroed(guard->allocator, sizeof *entered);
-    int error = entered ? count_address(guard, address, &entered->address) : SWALE_ERR_NO_MEMORY;
-    if (error) {
+    int error = count_address(guard, address, guest);
+    if (error)
         atomic_fetch_sub(&guard->connections, 1);
-        swale__free(guard->allocator, entered, sizeof *entered);
-        return error;
-    }
-    entered->since_ms = now_ms;
-    *guest = entered;
-    return 0;
+    return error;
 }
 
 void swale__guard_leave(struct swale__guard *guard, struct swale__guest *guest)
 {
     if (!guest)
         return;
-    uncount_address(guard, guest->address);
-    swale__free(guard->allocator, guest, sizeof *guest);
+    uncount_address(guard, guest);
     atomic_fetch_sub(&guard->connections, 1);
 }
 

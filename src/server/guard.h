@@ -10,8 +10,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Connections of one address (an IPv6 /64, because that is what one customer has). */
-struct swale__address;
+/* All connections of one address (an IPv6 /64, because that is what one customer has); or of those that do not count
+ * by their address. A connection holds on to it from accept to its end, whether it speaks HTTP or WebSocket. */
+struct swale__guest {
+    struct swale__shard *shard; /* NULL for those without an address */
+    uint64_t connections;
+    unsigned char key[16];
+};
 
 /* Addresses are spread over shards, so that threads which accept at once rarely meet at a lock. It is taken
  * when a connection comes and when it goes, and never in between. */
@@ -27,13 +32,8 @@ struct swale__guard {
     uint64_t max_connections, max_per_address;
     _Atomic uint64_t connections;
     unsigned char seed[16];
+    struct swale__guest anyone; /* those without an address */
     struct swale__shard shards[SWALE__SHARDS];
-};
-
-/* What a connection holds from accept to its end, whether it speaks HTTP or WebSocket. */
-struct swale__guest {
-    struct swale__address *address; /* NULL for peers without one */
-    uint64_t since_ms;
 };
 
 void swale__guard_init(struct swale__guard *guard, const struct swale_allocator *allocator,
@@ -42,8 +42,7 @@ void swale__guard_done(struct swale__guard *guard);
 
 /* Counts one more connection. `address` is a peer's, as text. 0 and *guest; SWALE_ERR_TOO_MANY_CONNECTIONS,
  * _TOO_MANY_FROM_ADDRESS or _NO_MEMORY, and nothing is counted. Any thread. */
-int swale__guard_enter(struct swale__guard *guard, struct swale_span address, uint64_t now_ms,
-                       struct swale__guest **guest);
+int swale__guard_enter(struct swale__guard *guard, struct swale_span address, struct swale__guest **guest);
 
 /* Takes it back. NULL is allowed. Any thread. */
 void swale__guard_leave(struct swale__guard *guard, struct swale__guest *guest);

@@ -32,7 +32,7 @@ void swale__log(struct swale__worker *worker, struct swale_record *record, struc
 {
     const struct swale_server_options *options = &worker->server->options;
     struct swale_peer peer = { .port = 0 };
-    char text[64];
+    char text[64], address[SWALE__PEER_TEXT];
     if (!options->log || over_limit(worker, record->kind))
         return;
     if (about.request) {
@@ -43,7 +43,7 @@ void swale__log(struct swale__worker *worker, struct swale_record *record, struc
         record->user_agent = header(about.request, "User-Agent");
     }
     if (about.stream) {
-        swale__stream_describe(about.stream, &peer);
+        swale__stream_glance(about.stream, &peer, address);
         record->address = peer.address;
         record->port = peer.port;
         if (swale__is_tls_failure(record->reason))

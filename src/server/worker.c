@@ -48,15 +48,16 @@ static void admit(struct swale__worker *worker, struct swale__stream *stream, bo
 {
     struct swale__session *session;
     struct swale__guest *guest;
-    struct swale_peer peer = { .port = 0 };
+    struct swale_peer peer;
+    char text[SWALE__PEER_TEXT];
     swale__count(&worker->tally.accepted, 1);
     if (worker->draining) {
         swale__stream_close(stream, false);
         swale__worker_leave(worker, NULL);
         return;
     }
-    swale__stream_describe(stream, &peer);
-    int error = swale__guard_enter(&worker->server->guard, peer.address, swale_loop_now(worker->loop), &guest);
+    swale__stream_glance(stream, &peer, text);
+    int error = swale__guard_enter(&worker->server->guard, peer.address, &guest);
     if (!error && swale__session_new(&session, worker, stream, guest) != 0) {
         swale__guard_leave(&worker->server->guard, guest);
         error = SWALE_ERR_NO_MEMORY;
@@ -74,15 +75,15 @@ void swale__worker_arrive(struct swale__worker *worker, struct swale__stream *st
 static void on_gone(void *context, struct swale_conn *conn, const struct swale_close *close)
 {
     struct swale__worker *worker = context;
-    const struct swale__guest *guest = swale__conn_owner(conn);
-    struct swale_peer peer = { .port = 0 };
-    swale_conn_peer(conn, &peer);
+    struct swale_peer peer;
+    char text[SWALE__PEER_TEXT];
+    swale__conn_glance(conn, &peer, text);
     struct swale_record record = {
         .kind = SWALE_RECORD_CLOSE,
         .reason = close->reason,
         .code = close->code,
         .id = swale_conn_id(conn),
-        .duration_ms = swale_loop_now(worker->loop) - guest->since_ms,
+        .duration_ms = swale_loop_now(worker->loop) - swale__conn_opened_ms(conn),
         .address = peer.address,
         .port = peer.port,
         .text = close->text,

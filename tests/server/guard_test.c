@@ -18,7 +18,7 @@ static void begin(struct swale__guard *guard, const struct swale_allocator *allo
 
 static int enter(struct swale__guard *guard, const char *address, struct swale__guest **guest)
 {
-    return swale__guard_enter(guard, swale_text(address), 5, guest);
+    return swale__guard_enter(guard, swale_text(address), guest);
 }
 
 static void test_total(void **state)
