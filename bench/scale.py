@@ -18,6 +18,7 @@ The JSON (--json FILE) has the figures that are printed, by these parts; `when`,
 """
 import argparse
 import base64
+import dataclasses
 import json
 import os
 import re
@@ -37,11 +38,20 @@ from harness.processes import end, load_cores, server_cores, start  # noqa: E402
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SPARE_DESCRIPTORS = 500
-PING_AFTER = 25  # s: the server's default
 HEARTBEATS = 2
 MESSAGE = 100
-ECHO_SECONDS = 20
-ECHO_EVERY = 20  # s: from one message of a connection to its next
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """In seconds."""
+    ping_after: int  # silence before a ping
+    echo: int  # how long connections are lightly active
+    echo_every: int  # from one message of a connection to its next
+
+
+FULL = Pace(ping_after=25, echo=20, echo_every=20)  # 25 is the server's default
+QUICK = Pace(ping_after=1, echo=4, echo_every=2)
 
 
 # ---- Processes
@@ -52,8 +62,9 @@ def read(path):
 
 
 class Server:
-    def __init__(self, build):
+    def __init__(self, build, pace):
         command = [f"{build}/swale", "serve", "--demo", "--threads", "1", "--log", "off", "--listen", "127.0.0.1:0"]
+        command += ["--ping", f"{pace.ping_after}s"]
         self.process = start(command, server_cores(1), stdout=subprocess.PIPE, text=True)
         self.port = int(re.search(r":(\d+)/", self.process.stdout.readline())[1])
 
@@ -64,8 +75,8 @@ class Server:
 
 
 class Servers:
-    def __init__(self, build, count):
-        self.all = [Server(build) for _ in range(count)]
+    def __init__(self, build, count, pace):
+        self.all = [Server(build, pace) for _ in range(count)]
 
     def __enter__(self):
         return self
@@ -199,9 +210,9 @@ def shares(count, servers):
     return [count // servers + (i < count % servers) for i in range(servers)]
 
 
-def heartbeats(servers, count):
+def heartbeats(servers, pace):
     """Two rounds of pings, while nothing else happens."""
-    seconds = HEARTBEATS * PING_AFTER
+    seconds = HEARTBEATS * pace.ping_after
     cpu, pongs, turns = servers.cpu(), servers.metric('heartbeats_total{kind="pong"}'), servers.metric("loop_turns_total")
     time.sleep(seconds)
     cpu = servers.cpu() - cpu
@@ -246,17 +257,17 @@ def broadcasts(servers, crowds, count, rounds):
             "longest_turn_ms": round(1000 * servers.metric("loop_lag_max_seconds", max), 2), "user_after": servers.private()}
 
 
-def lightly_active(build, servers, counts):
+def lightly_active(build, servers, counts, pace):
     """Open-loop echoes of 20 bytes on all the connections; a thousand from each address, as many as the servers let in."""
-    loads = [start([f"{build}/swale", "bench", "--json", "-c", str(count), "-s", "20", "-r", str(max(1, count // ECHO_EVERY)),
-                    "-d", f"{ECHO_SECONDS}s", "--timeout", "60s", f"ws://127.0.0.1:{server.port}/echo"]
+    loads = [start([f"{build}/swale", "bench", "--json", "-c", str(count), "-s", "20", "-r", str(max(1, count // pace.echo_every)),
+                    "-d", f"{pace.echo}s", "--timeout", "60s", f"ws://127.0.0.1:{server.port}/echo"]
                    + [f"--local-address=127.0.1.{1 + n}" for n in range(-(-count // 1000))],
                    load_cores(1), stdout=subprocess.PIPE) for server, count in zip(servers.all, counts)]
     while servers.metric("connections{state=\"open\"}") < sum(counts) and all(load.poll() is None for load in loads):
         time.sleep(0.5)
-    time.sleep(2)
+    time.sleep(pace.echo / 10)
     cpu, messages, began = servers.cpu(), servers.metric('messages_total{direction="in"}'), time.monotonic()
-    time.sleep(ECHO_SECONDS / 2)
+    time.sleep(pace.echo / 2)
     messages = servers.metric('messages_total{direction="in"}') - messages
     cpu, seconds, user = servers.cpu() - cpu, time.monotonic() - began, servers.private()
     results = [json.loads(load.communicate()[0]) for load in loads]
@@ -268,21 +279,21 @@ def lightly_active(build, servers, counts):
 
 # ---- All of it
 
-def measure(build, count, rounds):
+def measure(build, count, rounds, pace):
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     needed = -(-count // (descriptors - SPARE_DESCRIPTORS))
     counts = shares(count, needed)
     result = {"format": 1, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": report.machine(), "swale": report.swale(build),
               "connections": count, "processes": needed}
-    with Servers(build, needed) as servers:
+    with Servers(build, needed, pace) as servers:
         before, began = Memory(servers), time.monotonic()
         crowds = [Crowd(build, server.port, share) for server, share in zip(servers.all, counts)]
         result["opening_seconds"] = round(time.monotonic() - began, 1)
         time.sleep(1)
         result["memory"] = Memory(servers).since(before, count)
         show(result, "memory")
-        result["heartbeat"] = heartbeats(servers, count)
+        result["heartbeat"] = heartbeats(servers, pace)
         show(result, "heartbeat")
         result["broadcast"] = broadcasts(servers, crowds, count, rounds)
         result["broadcast"]["user_after"] = round((result["broadcast"]["user_after"] - before.user) / count)
@@ -291,7 +302,7 @@ def measure(build, count, rounds):
             crowd.end()
         while servers.metric("connections{state=\"open\"}") > 0:
             time.sleep(0.2)
-        result["active"] = lightly_active(build, servers, counts)
+        result["active"] = lightly_active(build, servers, counts, pace)
         result["active"]["user"] = round((result["active"].pop("user_bytes") - before.user) / count)
         show(result, "active")
     return result
@@ -307,8 +318,9 @@ def main():
     parser.add_argument("--connections", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="pings after a second, and everything shorter: to see that it works")
     options = parser.parse_args()
-    result = measure(options.build, options.connections, options.rounds)
+    result = measure(options.build, options.connections, options.rounds, QUICK if options.quick else FULL)
     if options.json:
         report.write(options.json, result)
 

@@ -97,8 +97,9 @@ def peers(results):
     """The others, a row each, in the cells of echo and fan-out."""
     names = results.there([name for name in ECHO if name not in ("echo-16k-ascii", "echo-16k-cjk")] + ["fanout-1000", "fanout-1000x16"])
     rows = [[name_of(subject)] + [ratio(results.point(name, subject)) for name in names] for subject in other_subjects(results, names)]
-    heads = {"fanout-1000": "fan-out", "fanout-1000x16": "fan-out, 16"}
-    return table(["Swale against"] + [heads.get(name, name.removeprefix("echo-").replace("x", ", ")) for name in names], rows)
+    heads = {"echo-20": "20 B", "echo-20x32": "20 B, 32 in flight", "echo-1k": "1 KiB", "echo-16k": "16 KiB", "echo-1m": "1 MiB",
+             "fanout-1000": "fan-out", "fanout-1000x16": "fan-out, 16 in flight"}
+    return table(["Swale against"] + [heads[name] for name in names], rows)
 
 
 # ---- Memory, latency, growth
