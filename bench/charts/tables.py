@@ -279,8 +279,9 @@ def unsteady(results, figure):
     for cell in results.cells.values():
         for point in (cell["subjects"][0]["points"] if cell["kind"] == "rate" else ()):
             one = point["figures"][figure]
-            shares.append((one["max"] - one["min"]) / one["median"])
-    return 100 * statistics.median(shares)
+            if len(one["runs"]) > 1:
+                shares.append((one["max"] - one["min"]) / one["median"])
+    return 100 * statistics.median(shares or [0])
 
 
 def machine(results):
@@ -288,7 +289,8 @@ def machine(results):
     lines = [f"Measured on: {host['processor']}, {host['cores']} cores of a virtual machine, {host['memory_mib'] // 1024} GiB, Linux {host['kernel']}."]
     settings = {}
     for run in results.runs:
-        rounds = f"{run['settings']['rounds']} rounds of {run['settings']['seconds']:g} s"
+        count = run["settings"]["rounds"]
+        rounds = f"{count} round{'s' if count > 1 else ''} of {run['settings']['seconds']:g} s"
         settings.setdefault((run["when"][:10], run["swale"]["revision"], rounds), []).append(run)
     lines += [f"Cells of {day}: revision {revision}, {rounds}." for day, revision, rounds in settings]
     if results.scale:
