@@ -1,8 +1,13 @@
 /* key.c - Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 sections 4.1 and 4.2.2). */
+/* EVP looks the digest up anew for each message, which costs more than the digest of one so short: 5400 instructions
+ * in all, of an opening handshake's 21000, instead of 2000. The functions below it are said to be deprecated. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "proto/key.h"
 #include "proto/token.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 static bool base64_char(char c)
 {
@@ -34,12 +39,13 @@ void swale_upgrade_accept(const char key[SWALE_KEY_SIZE], char accept[SWALE_ACCE
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     char joined[SWALE_KEY_SIZE + sizeof guid - 1];
-    unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    SHA_CTX sha;
     unsigned char text[SWALE_ACCEPT_SIZE + 1];
     memcpy(joined, key, SWALE_KEY_SIZE);
     memcpy(joined + SWALE_KEY_SIZE, guid, sizeof guid - 1);
-    if (EVP_Digest(joined, sizeof joined, digest, NULL, EVP_sha1(), NULL) != 1)
+    if (SHA1_Init(&sha) != 1 || SHA1_Update(&sha, joined, sizeof joined) != 1 || SHA1_Final(digest, &sha) != 1)
         memset(digest, 0, sizeof digest);
-    EVP_EncodeBlock(text, digest, 20);
+    EVP_EncodeBlock(text, digest, sizeof digest);
     memcpy(accept, text, SWALE_ACCEPT_SIZE);
 }
