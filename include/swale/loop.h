@@ -1,7 +1,8 @@
 /* swale/loop.h - an event loop: one thread, its timers, and a way in from other threads.
  *
- * A loop and everything that lives on it (timers, connections, exchanges) belong to one thread at a time.
- * The one exception is swale_loop_post, which any thread may call; swale_loop_stop is a post by another name.
+ * A loop and everything that lives on it (timers, connections, exchanges) belong to one thread at a time, and from
+ * the first turn on to the one that drove it, if the kernel knows it by that (io_uring): another one's turns fail
+ * with SWALE_ERR_STATE then. What any thread may call is swale_loop_post; swale_loop_stop is a post by another name.
  *
  * One turn of the loop: wait for the kernel, handle what it reports, fire due timers, run posted tasks, send
  * what connections have queued (one gather write each), free what was closed. Memory is therefore never
@@ -24,8 +25,10 @@ extern "C" {
 struct swale_loop;
 
 enum swale_backend {
-    SWALE_BACKEND_AUTO, /* the environment variable SWALE_BACKEND (epoll), else the best there is */
-    SWALE_BACKEND_EPOLL
+    SWALE_BACKEND_AUTO, /* the environment variable SWALE_BACKEND (epoll or io_uring), else the faster that there is
+                         */
+    SWALE_BACKEND_EPOLL,
+    SWALE_BACKEND_IO_URING /* Linux 6.1, where it is not forbidden */
 };
 
 /* Zeroed: the defaults. */
@@ -40,18 +43,25 @@ struct swale_loop_options {
 };
 
 /* -ENOMEM, -EMFILE and the like; SWALE_ERR_INVALID for a backend that there is not, in the options or in the
- * environment. NULL options: the defaults. */
+ * environment; for io_uring by name, what swale_loop_backend says in `why_not`. NULL options: the defaults. */
 SWALE_API int swale_loop_new(struct swale_loop **loop, const struct swale_loop_options *options);
+
+/* Which backend it has. `why_not`, unless NULL: why an automatic choice has fallen back to epoll, else 0. -ENOSYS:
+ * the kernel has no io_uring; -EPERM: it is forbidden here (sysctl kernel.io_uring_disabled, or a sandbox); -EINVAL:
+ * the kernel is older than 6.1; -EOPNOTSUPP: than 6.12, where epoll is the faster of the two.
+ * Any thread. */
+SWALE_API enum swale_backend swale_loop_backend(const struct swale_loop *loop, int *why_not);
 
 /* Only outside a turn, and after everything that lives on it has been closed (no further step is needed for what
  * was). Timers that still run and tasks still posted are dropped. NULL is allowed. */
 SWALE_API void swale_loop_free(struct swale_loop *loop);
 
-/* Turns until swale_loop_stop. 0, or the -errno of a failing wait; SWALE_ERR_STATE from within a turn. */
+/* Turns until swale_loop_stop. 0, or the -errno of a failing wait; SWALE_ERR_STATE from within a turn, or on another
+ * thread than the first. */
 SWALE_API int swale_loop_run(struct swale_loop *loop);
 
 /* One turn, which waits at most `timeout_ms` (-1: as long as it takes). Returns the number of events that
- * were handled (0 after a signal, too), or -errno. SWALE_ERR_STATE from within a turn. */
+ * were handled (0 after a signal, too), or -errno. SWALE_ERR_STATE from within a turn, or on another thread. */
 SWALE_API int swale_loop_step(struct swale_loop *loop, int timeout_ms);
 
 /* Makes swale_loop_run return after the turn under way. Any thread; also from a signal handler, and before run

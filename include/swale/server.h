@@ -39,7 +39,8 @@ enum swale_record_kind {
     SWALE_RECORD_REFUSE,  /* a request or connection was refused; reason, status */
     SWALE_RECORD_ACCEPT,  /* accepting failed; reason is -errno */
     SWALE_RECORD_TLS,     /* not the server's: for the line of whoever calls swale_tls_reload */
-    SWALE_RECORD_DRAIN    /* shutting down began, or ended */
+    SWALE_RECORD_DRAIN,   /* shutting down began, or ended */
+    SWALE_RECORD_BACKEND /* the automatic choice fell back; reason is swale_loop_backend's why_not, text the choice */
 };
 
 /* One line of a log. Spans are the peer's own bytes and may hold anything: escape them. Valid during the call.
@@ -56,7 +57,8 @@ struct swale_record {
     struct swale_span method, target, host, origin, user_agent;
     struct swale_span address; /* of the peer, or the listener */
     uint16_t port;
-    struct swale_span text; /* CLOSE: the peer's reason; DRAIN: "began" or "ended"; REFUSE: details, if any */
+    struct swale_span
+        text; /* CLOSE: the peer's reason; DRAIN: "began" or "ended"; REFUSE: details; BACKEND: "epoll" */
 };
 
 /* ---- Options ---------------------------------------------------------------------------------------- */

@@ -9,7 +9,8 @@
  *     listener, socket, dial --- open accept connect receive send shutdown close ---> backend ---> kernel
  *                            <-- accepted received sent released -------------------- backend
  *
- * A backend serves one loop, on that loop's thread; only `wake` is for everyone.
+ * A backend serves one loop, on that loop's thread; only `wake` is for everyone. The first wait decides which thread
+ * that is, for a completion interface may know its user by it.
  */
 #ifndef SWALE_IO_BACKEND_H
 #define SWALE_IO_BACKEND_H
@@ -41,12 +42,22 @@ struct swale__channel_user {
 /* One descriptor. Embedded by its user, who zeroes it and sets `user` and `fd`. The rest is the backend's. */
 struct swale__channel {
     const struct swale__channel_user *user;
-    struct swale__work release;
+    union {
+        struct {                          /* io_uring's, until it is closed */
+            struct swale__parked *parked; /* what waits to be handed out, or to be sent; NULL almost always */
+            uint32_t sending_turn, sending_at, sending_size;
+        };
+        struct swale__work release; /* from then on */
+    };
     int fd;
     uint8_t wants; /* what is asked for and not yet answered */
     uint8_t armed; /* what the kernel has been told of it */
     bool connecting : 1;
+    bool finishing : 1;       /* a FIN is to follow what is being sent */
+    bool bulk : 1;            /* it has been receiving much at a time */
+    unsigned char meagre : 3; /* and then so many times in a row little */
     bool over : 1; /* the peer has ended its direction, or the channel is dead: nothing to receive any more */
+    bool dead : 1; /* and its user knows */
     bool closed : 1;
 };
 
@@ -61,8 +72,11 @@ struct swale__backend_ops {
     int (*dispatch)(struct swale__backend *backend);
     /* Ends a wait, the present or the next one. Any thread, also from a signal handler. */
     void (*wake)(struct swale__backend *backend);
-    /* Polls readable when dispatch would have something to do. */
+    /* Polls readable when dispatch would have something to do, but for what is pending. */
     int (*descriptor)(const struct swale__backend *backend);
+    /* Has something been asked for that the kernel is told of only by the next wait, or by a flush? */
+    bool (*pending)(const struct swale__backend *backend);
+    void (*flush)(struct swale__backend *backend);
 
     /* A channel is begun by one of these four. -errno; then it was not begun and its fd is the caller's. */
     int (*open)(struct swale__backend *backend, struct swale__channel *channel); /* a connected socket */
@@ -91,8 +105,10 @@ struct swale__backend_ops {
 /* What every backend begins with. */
 struct swale__backend {
     const struct swale__backend_ops *ops;
+    bool second_best; /* epoll is faster here */
 };
 
 extern const struct swale__backend_ops swale__backend_epoll;
+extern const struct swale__backend_ops swale__backend_uring;
 
 #endif

@@ -12,8 +12,8 @@
  * has happened shows at the next receive or send.
  *
  * A ready channel gets one recv and one step of sending per turn, so that a fast one cannot starve the others. Only a
- * recv that fills the whole buffer is repeated, a few times: what a large message is put together in, and answered
- * from, then stays in the cache, instead of being pushed out of it by the other channels' large messages. */
+ * recv that fills the whole buffer is repeated, a few times. */
+#include "io/calls.h"
 #include "io/loop.h"
 
 #include "base/memory.h"
@@ -30,9 +30,6 @@ enum { READ = SWALE_READABLE, WRITE = SWALE_WRITABLE };
 /* Events taken in one turn: enough that the system call costs little per event; the rest waits in the kernel
  * for its turn, in order. */
 enum { EVENTS_MAX = 512 };
-
-/* Full receive buffers taken from one channel in one turn: with the usual buffer, 1 MiB and what frames it. */
-enum { RECEIVES_MAX = 5 };
 
 /* Connections accepted from one listener in one turn, so that a burst of them does not hold up the others. */
 enum { ACCEPTS_MAX = 64 };
@@ -97,6 +94,18 @@ static void wake(struct swale__backend *base)
 static int descriptor(const struct swale__backend *base)
 {
     return ((const struct epoll_backend *)base)->epoll;
+}
+
+/* Whatever is asked for, the kernel is told at once. */
+static bool pending(const struct swale__backend *base)
+{
+    (void)base;
+    return false;
+}
+
+static void flush(struct swale__backend *base)
+{
+    (void)base;
 }
 
 /* ---- Channels: what epoll is told ------------------------------------------------------------------- */
@@ -190,16 +199,6 @@ static void declare_dead(struct swale__channel *channel)
     channel->over = true;
 }
 
-/* One part is the usual case, and send needs no message to be copied into the kernel. */
-static ssize_t send_once(int fd, const struct iovec *parts, int count)
-{
-    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-    if (count == 1)
-        return send(fd, parts[0].iov_base, parts[0].iov_len, flags);
-    struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
-    return sendmsg(fd, &message, flags);
-}
-
 static ptrdiff_t send_parts(struct swale__backend *base, struct swale__channel *channel, const struct iovec *parts,
                             int count)
 {
@@ -208,16 +207,10 @@ static ptrdiff_t send_parts(struct swale__backend *base, struct swale__channel *
     size_t total = 0;
     for (int i = 0; i < count; i++)
         total += parts[i].iov_len;
-    ssize_t sent;
-    do
-        sent = send_once(channel->fd, parts, count);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0 && errno != EAGAIN) {
+    ptrdiff_t sent = swale__call_send(channel->fd, parts, count);
+    if (sent < 0)
         declare_dead(channel);
-        return -errno;
-    }
-    sent = sent < 0 ? 0 : sent;
-    if ((size_t)sent < total)
+    else if ((size_t)sent < total)
         want(as_epoll(base), channel, WRITE);
     return sent;
 }
@@ -244,7 +237,7 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
         close(channel->fd);
     channel->fd = -1;
     channel->closed = true; /* for the events of this turn that are still to come */
-    channel->release.run = release;
+    channel->release = (struct swale__work){ .run = release };
     swale__loop_at_end(as_epoll(base)->loop, &channel->release);
 }
 
@@ -254,26 +247,22 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
 static bool receive_once(struct epoll_backend *backend, struct swale__channel *channel)
 {
     struct swale_loop *loop = backend->loop;
-    ssize_t size;
-    do
-        size = recv(channel->fd, loop->receive_buffer, loop->receive_size, MSG_DONTWAIT);
-    while (size < 0 && errno == EINTR);
-    if (size < 0 && errno == EAGAIN)
+    ptrdiff_t size = swale__call_receive(channel->fd, loop->receive_buffer, loop->receive_size);
+    if (size == -EAGAIN)
         return false;
     if (size < 0) {
-        size = -errno;
         declare_dead(channel);
     } else if (size == 0) {
         channel->wants &= (uint8_t)~READ;
         channel->over = true;
     }
     channel->user->received(channel, loop->receive_buffer, size);
-    return size == (ptrdiff_t)loop->receive_size && !channel->closed && (channel->wants & READ);
+    return (size_t)size == loop->receive_size && !channel->closed && (channel->wants & READ);
 }
 
 static void receive_some(struct epoll_backend *backend, struct swale__channel *channel)
 {
-    for (int i = 0; i < RECEIVES_MAX && receive_once(backend, channel); i++)
+    for (int i = 0; i < SWALE__RECEIVES_MAX && receive_once(backend, channel); i++)
         continue;
 }
 
@@ -291,14 +280,12 @@ static void accept_some(struct swale__channel *channel)
 
 static void finish_connect(struct epoll_backend *backend, struct swale__channel *channel)
 {
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(channel->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    int error = swale__call_connected(channel->fd);
     channel->connecting = false;
     if (error)
         declare_dead(channel);
     arm(backend, channel, channel->wants);
-    channel->user->sent(channel, -error);
+    channel->user->sent(channel, error);
 }
 
 static void handle_stream(struct epoll_backend *backend, struct swale__channel *channel, uint32_t events)
@@ -368,6 +355,8 @@ const struct swale__backend_ops swale__backend_epoll = {
     .dispatch = dispatch,
     .wake = wake,
     .descriptor = descriptor,
+    .pending = pending,
+    .flush = flush,
     .open = open_channel,
     .connect = connect_channel,
     .accept = accept_channel,

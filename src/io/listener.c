@@ -234,6 +234,22 @@ int swale__listen(struct swale__listener **listener, struct swale_loop *loop,
     return error;
 }
 
+int swale__listen_probe(const char *text)
+{
+    struct swale__address address;
+    int error = swale__address_parse(&address, text, true);
+    if (error)
+        return error;
+    static const struct swale__listener_options options;
+    int fd = listen_anywhere(&address, &options);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    if (address.any.sa_family == AF_UNIX)
+        unlink(address.path.sun_path);
+    return 0;
+}
+
 int swale__listen_copy(struct swale__listener **listener, struct swale_loop *loop,
                        const struct swale__listener *original, const struct swale__listener_options *options)
 {

@@ -1,5 +1,5 @@
 /* The loop: its clock, its turns, and how it is driven. turn.c has the phases' lists, post.c the posts, wheel.c the
- * timers, epoll.c the kernel. */
+ * timers, epoll.c and uring.c the kernel. */
 #include "io/loop.h"
 
 #include "base/memory.h"
@@ -34,35 +34,69 @@ uint64_t swale_loop_now(const struct swale_loop *loop)
 
 /* ---- Making and freeing ----------------------------------------------------------------------------- */
 
-static int choose_backend(const struct swale__backend_ops **ops, enum swale_backend wanted)
+/* What the program asks for goes before what the environment does. */
+static int wanted_backend(enum swale_backend *wanted)
 {
-    if (wanted != SWALE_BACKEND_AUTO && wanted != SWALE_BACKEND_EPOLL)
+    static const char *const names[] = { [SWALE_BACKEND_EPOLL] = "epoll", [SWALE_BACKEND_IO_URING] = "io_uring" };
+    if (*wanted > SWALE_BACKEND_IO_URING)
         return SWALE_ERR_INVALID;
-    const char *name = wanted == SWALE_BACKEND_AUTO ? getenv("SWALE_BACKEND") : NULL;
-    if (name && *name && strcmp(name, "epoll") != 0)
-        return SWALE_ERR_INVALID;
-    *ops = &swale__backend_epoll;
-    return 0;
+    const char *name = *wanted == SWALE_BACKEND_AUTO ? getenv("SWALE_BACKEND") : NULL;
+    if (!name || !*name)
+        return 0;
+    for (enum swale_backend named = SWALE_BACKEND_EPOLL; named <= SWALE_BACKEND_IO_URING; named++) {
+        if (strcmp(name, names[named]) == 0) {
+            *wanted = named;
+            return 0;
+        }
+    }
+    return SWALE_ERR_INVALID;
+}
+
+/* Has this system no io_uring for us, as against no memory or descriptors for anything? */
+static bool is_unavailable(int error)
+{
+    return error == -ENOSYS || error == -EPERM || error == -EACCES || error == -EINVAL || error == -EOPNOTSUPP;
+}
+
+/* The faster one, if it can be had. */
+static int create_some_backend(struct swale_loop *loop)
+{
+    loop->why_not = swale__backend_uring.create(&loop->backend, loop);
+    if (!loop->why_not && loop->backend->second_best) {
+        loop->backend->ops->destroy(loop->backend);
+        loop->backend = NULL;
+        loop->why_not = -EOPNOTSUPP;
+    }
+    return is_unavailable(loop->why_not) ? swale__backend_epoll.create(&loop->backend, loop) : loop->why_not;
+}
+
+static int create_backend(struct swale_loop *loop, enum swale_backend wanted)
+{
+    int error = wanted_backend(&wanted);
+    if (error)
+        return error;
+    switch (wanted) {
+    case SWALE_BACKEND_EPOLL:
+        return swale__backend_epoll.create(&loop->backend, loop);
+    case SWALE_BACKEND_IO_URING:
+        return swale__backend_uring.create(&loop->backend, loop);
+    default:
+        return create_some_backend(loop);
+    }
 }
 
 static int create_parts(struct swale_loop *loop, enum swale_backend wanted)
 {
-    const struct swale__backend_ops *ops;
-    int error = choose_backend(&ops, wanted);
-    if (error)
-        return error;
     loop->scratch = swale__alloc(loop->allocator, SWALE__SCRATCH_SIZE);
     char *memory = swale__alloc(loop->allocator, SWALE__HEADROOM + loop->receive_size);
     loop->receive_buffer = memory ? memory + SWALE__HEADROOM : NULL;
     if (!loop->scratch || !memory)
         return -ENOMEM;
-    return ops->create(&loop->backend, loop);
+    return create_backend(loop, wanted);
 }
 
 static void free_parts(struct swale_loop *loop)
 {
-    if (loop->backend)
-        loop->backend->ops->destroy(loop->backend);
     swale__pool_done(&loop->sockets);
     if (loop->receive_buffer)
         swale__free(loop->allocator, loop->receive_buffer - SWALE__HEADROOM, SWALE__HEADROOM + loop->receive_size);
@@ -89,7 +123,7 @@ int swale_loop_new(struct swale_loop **out, const struct swale_loop_options *opt
     swale__socket_pool_init(&loop->sockets, loop->allocator);
     int error = create_parts(loop, options->backend);
     if (error) {
-        free_parts(loop);
+        free_parts(loop); /* there is no backend then */
         return error;
     }
     *out = loop;
@@ -100,9 +134,18 @@ void swale_loop_free(struct swale_loop *loop)
 {
     if (!loop)
         return;
-    swale__turn_free(loop);
+    swale__turn_drop(loop);
     swale__posts_drop(loop);
+    loop->backend->ops->destroy(loop->backend);
+    swale__turn_free(loop);
     free_parts(loop);
+}
+
+enum swale_backend swale_loop_backend(const struct swale_loop *loop, int *why_not)
+{
+    if (why_not)
+        *why_not = loop->why_not;
+    return loop->backend->ops == &swale__backend_uring ? SWALE_BACKEND_IO_URING : SWALE_BACKEND_EPOLL;
 }
 
 const struct swale_allocator *swale__loop_allocator(const struct swale_loop *loop)
@@ -137,7 +180,7 @@ static int wait_at(const struct swale_loop *loop, uint64_t now_ms)
 
 int swale_loop_wait_ms(const struct swale_loop *loop)
 {
-    return wait_at(loop, read_clock(loop) / 1000);
+    return loop->backend->ops->pending(loop->backend) ? 0 : wait_at(loop, read_clock(loop) / 1000);
 }
 
 static int kernel_timeout(const struct swale_loop *loop, int timeout_ms)
@@ -200,7 +243,11 @@ int swale_loop_step(struct swale_loop *loop, int timeout_ms)
         return SWALE_ERR_STATE;
     if (timeout_ms != 0)
         loop->now_us = read_clock(loop); /* the caller may have been away for long */
-    return turn(loop, timeout_ms);
+    int events = turn(loop, timeout_ms);
+    /* Whoever does not wait here waits elsewhere, and the kernel shall not wait for that. */
+    if (timeout_ms == 0)
+        loop->backend->ops->flush(loop->backend);
+    return events;
 }
 
 int swale_loop_run(struct swale_loop *loop)
@@ -213,6 +260,7 @@ int swale_loop_run(struct swale_loop *loop)
         if (events < 0)
             return events;
     }
+    loop->backend->ops->flush(loop->backend); /* what was closed is to be closed when this returns */
     return 0;
 }
 

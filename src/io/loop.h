@@ -21,6 +21,7 @@ struct swale__task {
 struct swale_loop {
     const struct swale_allocator *allocator;
     struct swale__backend *backend;
+    int why_not;                      /* io_uring, if that was the first choice */
     uint64_t (*clock)(void *context); /* NULL: CLOCK_MONOTONIC */
     void *clock_context;
     uint64_t now_us; /* the latest reading, which never goes back */
@@ -64,7 +65,8 @@ void swale__turn_init(struct swale_loop *loop);
 bool swale__turn_pending(const struct swale_loop *loop); /* is there work for a phase of the next turn? */
 int swale__turn_events(struct swale_loop *loop);         /* what was put off to this turn; how many */
 void swale__turn_finish(struct swale_loop *loop);        /* the flush and the end phase */
-void swale__turn_free(struct swale_loop *loop);          /* frees what was closed, drops the rest */
+void swale__turn_drop(struct swale_loop *loop);          /* what lives on behind its user's close */
+void swale__turn_free(struct swale_loop *loop);          /* frees what was closed, when the backend is gone */
 
 /* blocks.c */
 void swale__blocks_trim(struct swale_loop *loop); /* frees what was not wanted for long */

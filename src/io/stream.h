@@ -82,12 +82,11 @@ static inline void swale__stream_pause(struct swale__stream *stream)
 }
 
 /* Writes up to all of `parts`, of which there are at most SWALE__IOV_MAX. Returns
- *     n >= 0               n bytes have left and their memory is free again; if that is less than
- *                          everything, on_written(0) follows when it is time to go on
- *     SWALE__IN_FLIGHT     all of `parts` must stay untouched until on_written has counted them off
- *     negative             the stream is dead (as with on_fail); on_fail does not follow
- * Never calls back from within. At most one write may be in flight, and none may be begun while the stream
- * is known to be full. */
+ *     n >= 0               n bytes have left, or will at the end of the turn, and their memory is free again; if that
+ * is less than everything, on_written(0) follows when it is time to go on SWALE__IN_FLIGHT     all of `parts` must
+ * stay untouched until on_written has counted them off negative             the stream is dead (as with on_fail);
+ * on_fail does not follow Never calls back from within. At most one write may be in flight, and none may be begun
+ * while the stream is known to be full. */
 enum { SWALE__IN_FLIGHT = -3001 };
 static inline ptrdiff_t swale__stream_write(struct swale__stream *stream, const struct iovec *parts, int count)
 {
@@ -161,6 +160,9 @@ struct swale__listener_options {
  * replaced; it is removed when the listener is closed. */
 int swale__listen(struct swale__listener **listener, struct swale_loop *loop,
                   const struct swale__listener_options *options);
+
+/* Could it be listened on by somebody who shares it with nobody? 0, or the error of swale__listen. */
+int swale__listen_probe(const char *address);
 
 /* A second listener on the same socket, for another loop (unix sockets, which have no SO_REUSEPORT). */
 int swale__listen_copy(struct swale__listener **listener, struct swale_loop *loop,

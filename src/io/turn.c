@@ -188,10 +188,14 @@ char *swale__loop_plaintext(struct swale_loop *loop, unsigned level)
     return loop->plaintext[level];
 }
 
-void swale__turn_free(struct swale_loop *loop)
+void swale__turn_drop(struct swale_loop *loop)
 {
     while (loop->leftover_count > 0)
         drop_oldest(loop);
+}
+
+void swale__turn_free(struct swale_loop *loop)
+{
     run_all(&loop->end);
     swale__blocks_drop(loop);
     free_chunks(loop, loop->free_chunk_count);

@@ -110,6 +110,14 @@ static int init(struct swale_server *server, const struct swale_server_options *
     return error ? error : add_workers(server, options->threads);
 }
 
+static void log_backend(struct swale_server *server)
+{
+    struct swale_record record = { .kind = SWALE_RECORD_BACKEND, .text = swale_text("epoll") };
+    swale_loop_backend(server->workers[0]->loop, &record.reason);
+    if (record.reason)
+        swale__log(server->workers[0], &record, (struct swale__about){ .stream = NULL });
+}
+
 int swale_server_new(struct swale_server **server, const struct swale_server_options *options)
 {
     struct swale_server_options resolved = resolve(options);
@@ -126,6 +134,8 @@ int swale_server_new(struct swale_server **server, const struct swale_server_opt
         swale_server_free(made);
         return error;
     }
+    if (made->worker_count > 0)
+        log_backend(made);
     *server = made;
     return 0;
 }
@@ -274,14 +284,12 @@ static bool is_unix(const char *address)
 /* SO_REUSEPORT lets another server of the same user take the same port, silently. So a port that was asked for is
  * first opened without it: if that works, nobody else has it. (Whoever is quick enough to take it in between is let
  * in; that would be another Swale starting in the same microsecond.) */
-static int probe(struct swale__door *door, const struct swale_listen *listen)
+static int probe(const struct swale_listen *listen)
 {
     const char *colon = strrchr(listen->address, ':');
     if (colon && strcmp(colon, ":0") == 0)
         return 0;
-    int error = swale__door_open(door, listen->address, listen->backlog, false);
-    swale__door_close(door);
-    return error;
+    return swale__listen_probe(listen->address);
 }
 
 /* What the other workers open: the address as it came to be, with its port; for ":0" the port alone, because "[::]"
@@ -295,7 +303,7 @@ static const char *resolved(const struct swale__entrance *entrance, const struct
 static int open_shared(struct swale_server *server, struct swale__entrance *entrance,
                        const struct swale_listen *listen)
 {
-    int error = probe(&entrance->doors[0], listen);
+    int error = probe(listen);
     if (!error)
         error = swale__door_open(&entrance->doors[0], listen->address, listen->backlog, true);
     for (size_t i = 1; i < server->worker_count && !error; i++)

@@ -135,6 +135,7 @@ static void talk(int listener)
     assert_true(fd >= 0);
     recorder_begin(&user, outcome.stream);
     recorder_send(&user, "hello", 5);
+    test_loop_settle(&loop);
     char heard[5];
     assert_int_equal(recv(fd, heard, 5, MSG_WAITALL), 5);
     assert_memory_equal(heard, "hello", 5);

@@ -162,6 +162,7 @@ static void a_descriptor_becomes_a_stream(void **state)
     assert_int_equal(write(fds[1], "hello", 5), 5);
     TEST_LOOP_UNTIL(&loop, near_end.size == 5);
     recorder_end(&near_end);
+    test_loop_settle(&loop);
     char byte;
     assert_int_equal(read(fds[1], &byte, 1), 0);
     close(fds[1]);

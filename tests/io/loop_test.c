@@ -91,6 +91,7 @@ static void the_environment_chooses_the_backend(void **state)
     } cases[] = {
         { "epoll", SWALE_BACKEND_AUTO, 0 },
         { "", SWALE_BACKEND_AUTO, 0 },
+        { "io_uring", SWALE_BACKEND_EPOLL, 0 },
         { "kqueue", SWALE_BACKEND_AUTO, SWALE_ERR_INVALID },
         { "kqueue", SWALE_BACKEND_EPOLL, 0 }, /* what the program asks for goes first */
         { "epoll", (enum swale_backend)77, SWALE_ERR_INVALID },
@@ -287,6 +288,8 @@ static void a_foreign_loop_drives_it(void **state)
     struct swale_loop *loop = new_loop();
     struct pollfd poller = { .fd = swale_loop_fd(loop), .events = POLLIN };
     assert_int_equal(poll(&poller, 1, 0), 0);
+    if (swale_loop_wait_ms(loop) == 0) /* a backend may have something to tell the kernel at first */
+        assert_int_equal(swale_loop_step(loop, 0), 0);
     assert_int_equal(swale_loop_wait_ms(loop), -1);
     int count = 0;
     for (int i = 1; i <= 3; i++) {

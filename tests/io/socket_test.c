@@ -23,7 +23,7 @@ static struct test_memory memory;
 static struct swale_allocator allocator;
 static struct swale_loop *loop;
 static struct recorder a, b;
-static char bytes[4000000];
+static char bytes[16000000];
 
 /* ---- Two ends of a real connection -------------------------------------------------------------------- */
 
@@ -311,7 +311,9 @@ static void what_follows_a_failed_write_is_silence(void **state)
     open_both(AF_UNIX);
     recorder_send(&b, bytes, 10);
     recorder_close(&b, false);
+    run_until_quiet();
     recorder_send(&a, bytes, 10);
+    RUN_UNTIL(a.failure);
     assert_int_equal(a.failure, -EPIPE);
     run_until_quiet(); /* the recorder fails the test on a callback */
     close_both();
@@ -417,6 +419,7 @@ static void a_stream_is_full_until_it_is_connected(void **state)
     assert_true(a.full);
     assert_int_equal(a.out_size, 10);
     RUN_UNTIL(!a.full);
+    run_until_quiet();
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     char text[10];
     assert_int_equal(recv(fd, text, 10, MSG_WAITALL), 10);

@@ -77,6 +77,13 @@ int swale__listen(struct swale__listener **out, struct swale_loop *loop,
     return 0;
 }
 
+/* Anybody may share any address. */
+int swale__listen_probe(const char *address)
+{
+    (void)address;
+    return 0;
+}
+
 int swale__listen_copy(struct swale__listener **listener, struct swale_loop *loop,
                        const struct swale__listener *original, const struct swale__listener_options *options)
 {

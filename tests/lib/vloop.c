@@ -26,6 +26,7 @@ void test_loop_init(struct test_loop *loop)
                                           .clock = read_clock,
                                           .clock_context = loop };
     check(swale_loop_new(&loop->loop, &options) == 0, "cannot make a loop");
+    test_loop_settle(loop); /* some backends have something to tell the kernel at first */
 }
 
 void test_loop_settle(struct test_loop *loop)

@@ -28,6 +28,8 @@ static const char *event_name(enum swale_record_kind kind)
         return "tls";
     case SWALE_RECORD_DRAIN:
         return "drain";
+    case SWALE_RECORD_BACKEND:
+        return "backend";
     }
     return "event";
 }

@@ -39,9 +39,16 @@ static const char *parse_log(const struct option *option, const char *value, voi
 
 static const char *parse_backend(const struct option *option, const char *value, void *options)
 {
-    bool epoll = strcmp(value, "epoll") == 0;
-    *(enum swale_backend *)option_place(option, options) = epoll ? SWALE_BACKEND_EPOLL : SWALE_BACKEND_AUTO;
-    return epoll || strcmp(value, "auto") == 0 ? NULL : option->expects;
+    static const char *const names[] = {
+        [SWALE_BACKEND_AUTO] = "auto", [SWALE_BACKEND_EPOLL] = "epoll", [SWALE_BACKEND_IO_URING] = "io_uring"
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(value, names[i]) != 0)
+            continue;
+        *(enum swale_backend *)option_place(option, options) = (enum swale_backend)i;
+        return NULL;
+    }
+    return option->expects;
 }
 
 /* ---- The table -------------------------------------------------------------------------------------- */
@@ -56,8 +63,8 @@ static const struct option table[] = {
       .offset = AT(backlog), .max = 65535 },
     { "threads", "N", "one event loop each (one for each core)", option_count_32, A_COUNT " to 256",
       .offset = AT(server.threads), .max = 256 },
-    { "backend", "auto|epoll", "how to wait for the kernel (auto)", parse_backend, "not auto or epoll",
-      .offset = AT(server.backend) },
+    { "backend", "auto|epoll|io_uring", "how to wait for the kernel (auto)", parse_backend,
+      "not auto, epoll or io_uring", .offset = AT(server.backend) },
     { "tls-cert", "FILE", "PEM chain; repeatable with --tls-key, one a name", option_list, "empty",
       .offset = AT(certificates) },
     { "tls-key", "FILE", "PEM key of the certificate", option_list, "empty", .offset = AT(keys) },

@@ -46,14 +46,14 @@ static void has_defaults(void **state)
 static void reads_every_option(void **state)
 {
     (void)state;
-    assert_int_equal(parse("--listen :1 --listen=unix:/s --backlog 9 --threads 3 --backend epoll --tls-cert c1 "
+    assert_int_equal(parse("--listen :1 --listen=unix:/s --backlog 9 --threads 3 --backend io_uring --tls-cert c1 "
                            "--tls-key k1 --tls-cert c2 --tls-key k2 --tls-client-ca ca --tls-client-optional"),
                      0);
     assert_int_equal(options.listen.count, 2);
     assert_string_equal(options.listen.items[1], "unix:/s");
     assert_int_equal(options.backlog, 9);
     assert_int_equal(options.server.threads, 3);
-    assert_int_equal(options.server.backend, SWALE_BACKEND_EPOLL);
+    assert_int_equal(options.server.backend, SWALE_BACKEND_IO_URING);
     assert_string_equal(options.certificates.items[1], "c2");
     assert_string_equal(options.keys.items[1], "k2");
     assert_string_equal(options.client_ca, "ca");
@@ -154,7 +154,7 @@ static const struct {
     { "--idle -1s", "--idle: \"-1s\": not a duration such as 500ms, 10s or 2m" },
     { "--drain 0s", "--drain: \"0s\": not a duration such as 500ms, 10s or 2m" },
     { "--log xml", "--log: \"xml\": not text, json or off" },
-    { "--backend kqueue", "--backend: \"kqueue\": not auto or epoll" },
+    { "--backend kqueue", "--backend: \"kqueue\": not auto, epoll or io_uring" },
     { "--deflate=max", "--deflate: \"max\": not shared or context" },
     { "--origin example.com", "--origin: \"example.com\": not an origin such as https://example.com" },
     { "--origin https://example.com/",

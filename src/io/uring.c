@@ -1,0 +1,496 @@
+/* The backend on io_uring: the kernel has standing orders to accept and to receive, and one system call in a turn
+ * both hands over what was asked for meanwhile and waits for answers.
+ *
+ * The ring is the affair of one thread (SINGLE_ISSUER), on which the kernel does the work of answering when that
+ * thread waits (DEFER_TASKRUN), and at no other time. It is enabled by the first wait, which makes that thread its
+ * owner.
+ *
+ * A channel that is closed has its orders cancelled; its descriptor is closed and it is released when the last of
+ * them is answered.
+ *
+ * Watched descriptors, which are few and may be anything, are an epoll's, whose descriptor the ring watches. */
+#include "io/uring.h"
+
+#include "base/memory.h"
+#include "io/calls.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Orders of one turn (more are handed over in between), and answers: for each connection that a publish goes to there
+ * is one. What does not fit waits in the kernel, at a higher price. */
+enum { ORDERS = 1024, ANSWERS = 16 * 1024 };
+
+enum { ORDER_BITS = 7 }; /* of user_data: a channel is aligned to more than that */
+
+/* ---- Orders ------------------------------------------------------------------------------------------- */
+
+int swale__uring_register(struct swale__uring *uring, unsigned what, const void *argument, unsigned count)
+{
+    return syscall(__NR_io_uring_register, uring->ring.ring_fd, what, argument, count) < 0 ? -errno : 0;
+}
+
+static int enable(struct swale__uring *uring)
+{
+    if (uring->enabled)
+        return 0;
+    int error = swale__uring_register(uring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    if (error)
+        return error;
+    uring->enabled = true;
+    uring->owner = pthread_self();
+    io_uring_register_ring_fd(&uring->ring); /* saves the kernel a look-up in each wait; goes without, too */
+    return 0;
+}
+
+struct io_uring_sqe *swale__uring_order(struct swale__uring *uring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+    if (!sqe && enable(uring) == 0) {
+        io_uring_submit(&uring->ring);
+        sqe = io_uring_get_sqe(&uring->ring);
+    }
+    return sqe;
+}
+
+void swale__uring_mark(struct io_uring_sqe *sqe, void *channel, enum swale__uring_order order)
+{
+    sqe->user_data = (uint64_t)(uintptr_t)channel | order;
+}
+
+static struct swale__channel *channel_of(const struct io_uring_cqe *answer)
+{
+    return (void *)(uintptr_t)(answer->user_data & ~(uint64_t)ORDER_BITS);
+}
+
+struct swale__channel *swale__uring_channel_of(const struct io_uring_cqe *answer, enum swale__uring_order order)
+{
+    return (answer->user_data & ORDER_BITS) == order ? channel_of(answer) : NULL;
+}
+
+static void cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order)
+{
+    struct io_uring_sqe *sqe = swale__uring_order(uring);
+    if (!sqe) {
+        shutdown(channel->fd, SHUT_RDWR); /* ends every order, too */
+        return;
+    }
+    io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)channel | order, 0);
+    swale__uring_mark(sqe, NULL, SWALE__ORDER_NONE);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+void swale__uring_order_poll(struct swale__uring *uring, struct swale__channel *channel, short events,
+                             enum swale__uring_order order, uint8_t armed)
+{
+    struct io_uring_sqe *sqe = swale__uring_order(uring);
+    if (!sqe)
+        return;
+    io_uring_prep_poll_add(sqe, channel->fd, (unsigned)events);
+    swale__uring_mark(sqe, channel, order);
+    channel->armed |= armed;
+}
+
+void swale__uring_cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order)
+{
+    if (channel->armed & SWALE__CANCEL)
+        return;
+    cancel(uring, channel, order);
+    channel->armed |= SWALE__CANCEL;
+}
+
+/* ---- Channels ----------------------------------------------------------------------------------------- */
+
+struct swale__parked *swale__uring_park(struct swale__uring *uring, struct swale__channel *channel)
+{
+    if (!channel->parked) {
+        channel->parked = swale__alloc_zeroed(uring->loop->allocator, sizeof *channel->parked);
+        if (!channel->parked)
+            return NULL;
+        channel->parked->uring = uring;
+        channel->parked->channel = channel;
+    }
+    return channel->parked;
+}
+
+void swale__uring_unpark(struct swale__channel *channel)
+{
+    struct swale__parked *parked = channel->parked;
+    if (!parked)
+        return;
+    channel->parked = NULL;
+    struct swale_loop *loop = parked->uring->loop;
+    swale__loop_forget(loop, &parked->resume);
+    swale__loop_forget(loop, &parked->retry);
+    if (parked->received)
+        swale__free(loop->allocator, parked->received, SWALE__HEADROOM + parked->received_size);
+    if (parked->unsent)
+        swale__free(loop->allocator, parked->unsent, parked->unsent_size);
+    swale__free(loop->allocator, parked, sizeof *parked);
+}
+
+void swale__uring_unpark_if_empty(struct swale__channel *channel)
+{
+    const struct swale__parked *parked = channel->parked;
+    if (parked && !parked->received && !parked->ended && !parked->unsent && !parked->retry.run)
+        swale__uring_unpark(channel);
+}
+
+void swale__uring_declare_dead(struct swale__channel *channel)
+{
+    channel->wants = 0;
+    channel->over = true;
+    channel->dead = true;
+    swale__uring_unpark(channel);
+}
+
+static int open_channel(struct swale__backend *base, struct swale__channel *channel)
+{
+    (void)base;
+    (void)channel;
+    return 0; /* the kernel hears of it when something is asked for */
+}
+
+static int connect_channel(struct swale__backend *base, struct swale__channel *channel,
+                           const struct sockaddr *address, socklen_t size)
+{
+    if (connect(channel->fd, address, size) != 0 && errno != EINPROGRESS)
+        return -errno;
+    channel->connecting = true;
+    swale__uring_await_room(swale__uring_of(base), channel);
+    return channel->armed ? 0 : -ENOMEM;
+}
+
+static void finish_connect(struct swale__channel *channel)
+{
+    int error = swale__call_connected(channel->fd);
+    channel->connecting = false;
+    channel->wants &= (uint8_t)~SWALE__ROOM; /* this answers it */
+    if (error)
+        swale__uring_declare_dead(channel);
+    channel->user->sent(channel, error);
+}
+
+/* ---- Closing ------------------------------------------------------------------------------------------ */
+
+static void release(struct swale__work *work)
+{
+    struct swale__channel *channel = SWALE__LIST_OWNER(work, struct swale__channel, release);
+    channel->user->released(channel);
+}
+
+static void finish_close(struct swale__uring *uring, struct swale__channel *channel)
+{
+    swale__list_remove(&channel->release.node);
+    if (channel->finishing)
+        shutdown(channel->fd, SHUT_WR); /* so that a reset, if that is what closing means here, is behind an end */
+    close(channel->fd);
+    channel->fd = -1;
+    swale__loop_at_end(uring->loop, &channel->release);
+}
+
+static void close_channel(struct swale__backend *base, struct swale__channel *channel)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    if (channel->user->ready) {
+        uring->watches->ops->close(uring->watches, channel);
+        return;
+    }
+    if (swale__uring_is_sending(uring, channel)) {
+        channel->armed |= SWALE__SEND;
+        uring->hurry = true;
+    }
+    swale__uring_unpark(channel);
+    channel->closed = true;
+    channel->release = (struct swale__work){ .run = release };
+    swale__list_append(&uring->closing, &channel->release.node);
+    if (channel->armed & SWALE__RECEIVE)
+        swale__uring_cancel(uring, channel, SWALE__ORDER_RECEIVE);
+    if (channel->armed & SWALE__ACCEPT)
+        swale__uring_cancel(uring, channel, SWALE__ORDER_ACCEPT);
+    if (channel->user->accepted)
+        swale__uring_turn_away(uring, channel);
+    if (channel->armed & SWALE__ROOM)
+        cancel(uring, channel, SWALE__ORDER_ROOM);
+    if (channel->armed & SWALE__READABLE)
+        cancel(uring, channel, SWALE__ORDER_READABLE);
+    if (!(channel->armed & SWALE__IN_KERNEL))
+        finish_close(uring, channel);
+}
+
+/* ---- Watched descriptors, and being woken --------------------------------------------------------------- */
+
+static void order_poll(struct swale__uring *uring, int fd, enum swale__uring_order order, bool again)
+{
+    struct io_uring_sqe *sqe = swale__uring_order(uring);
+    if (!sqe)
+        return;
+    if (again)
+        io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+    else
+        io_uring_prep_poll_add(sqe, fd, POLLIN);
+    swale__uring_mark(sqe, NULL, order);
+}
+
+static void order_watches(struct swale__uring *uring)
+{
+    if (uring->watching)
+        return;
+    order_poll(uring, uring->watches->ops->descriptor(uring->watches), SWALE__ORDER_WATCHES, false);
+    uring->watching = true;
+}
+
+static int watch_channel(struct swale__backend *base, struct swale__channel *channel, unsigned events)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    int error = uring->watches ? 0 : swale__backend_epoll.create(&uring->watches, uring->loop);
+    if (!error)
+        error = uring->watches->ops->watch(uring->watches, channel, events);
+    if (!error)
+        order_watches(uring);
+    return error;
+}
+
+static int dispatch_watches(struct swale__uring *uring)
+{
+    struct swale__backend *watches = uring->watches;
+    uring->watching = false;
+    int count = watches->ops->wait(watches, 0) == 0 ? watches->ops->dispatch(watches) : 0;
+    order_watches(uring);
+    return count;
+}
+
+static void wake(struct swale__backend *base)
+{
+    int saved = errno; /* of the code that a signal handler interrupts */
+    uint64_t one = 1;
+    ssize_t ignored = write(swale__uring_of(base)->wakeup, &one, sizeof one);
+    (void)ignored;
+    errno = saved;
+}
+
+/* ---- Answers ------------------------------------------------------------------------------------------ */
+
+static void has_room(struct swale__uring *uring, struct swale__channel *channel)
+{
+    channel->armed &= (uint8_t)~SWALE__ROOM;
+    if (channel->closed)
+        return;
+    if (channel->connecting)
+        finish_connect(channel);
+    else
+        swale__uring_has_room(uring, channel);
+}
+
+static void handle_channel(struct swale__uring *uring, struct swale__channel *channel,
+                           const struct io_uring_cqe *answer)
+{
+    enum swale__uring_order order = answer->user_data & ORDER_BITS;
+    if (order == SWALE__ORDER_RECEIVE)
+        swale__uring_received(uring, channel, answer);
+    else if (order == SWALE__ORDER_SEND)
+        swale__uring_send_failed(channel, answer->res);
+    else if (order == SWALE__ORDER_READABLE)
+        swale__uring_readable(uring, channel);
+    else if (order == SWALE__ORDER_ROOM)
+        has_room(uring, channel);
+    else
+        swale__uring_accepted(uring, channel, answer);
+    if (channel->closed && channel->fd >= 0 && !(channel->armed & SWALE__IN_KERNEL))
+        finish_close(uring, channel);
+}
+
+static int handle(struct swale__uring *uring, const struct io_uring_cqe *answer)
+{
+    switch (answer->user_data) {
+    case SWALE__ORDER_NONE:
+        return 0;
+    case SWALE__ORDER_WAKE:
+        if (!(answer->flags & IORING_CQE_F_MORE))
+            order_poll(uring, uring->wakeup, SWALE__ORDER_WAKE, true);
+        return 0;
+    case SWALE__ORDER_WATCHES:
+        return dispatch_watches(uring);
+    default:
+        handle_channel(uring, channel_of(answer), answer);
+        return 1;
+    }
+}
+
+/* Those whose last send has just been settled. */
+static void finish_closes(struct swale__uring *uring)
+{
+    struct swale__list *next;
+    for (struct swale__list *node = uring->closing.next; node != &uring->closing; node = next) {
+        struct swale__channel *channel = SWALE__LIST_OWNER(node, struct swale__channel, release.node);
+        next = node->next;
+        channel->armed &= (uint8_t)~SWALE__SEND;
+        if (!(channel->armed & SWALE__IN_KERNEL))
+            finish_close(uring, channel);
+    }
+}
+
+static int dispatch(struct swale__backend *base)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    int count = 0;
+    uring->lobby.admitted = 0;
+    swale__uring_settle_sends(uring);
+    if (!uring->hurry)
+        finish_closes(uring);
+    /* What is answered from now on waits for its turn. */
+    for (unsigned left = io_uring_cq_ready(&uring->ring); left > 0; left--) {
+        struct io_uring_cqe *place;
+        if (io_uring_peek_cqe(&uring->ring, &place) != 0)
+            break;
+        struct io_uring_cqe answer = *place;
+        io_uring_cqe_seen(&uring->ring, place);
+        count += handle(uring, &answer);
+    }
+    return count;
+}
+
+static int enter(struct swale__uring *uring, int timeout_ms)
+{
+    if (timeout_ms == 0 || uring->hurry)
+        return io_uring_submit_and_get_events(&uring->ring);
+    if (timeout_ms < 0)
+        return io_uring_submit_and_wait(&uring->ring, 1);
+    struct __kernel_timespec timeout = { .tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000LL };
+    struct io_uring_cqe *first;
+    return io_uring_submit_and_wait_timeout(&uring->ring, &first, 1, &timeout, NULL);
+}
+
+static int wait_for_answers(struct swale__backend *base, int timeout_ms)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    int error = enable(uring);
+    if (error)
+        return error;
+    if (!pthread_equal(uring->owner, pthread_self()))
+        return SWALE_ERR_STATE;
+    int result = enter(uring, timeout_ms);
+    /* Time is over, a signal came, or the kernel is short of memory for the moment and has told us what it could. */
+    bool harmless = result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
+    return harmless ? 0 : result;
+}
+
+static int descriptor(const struct swale__backend *base)
+{
+    return ((const struct swale__uring *)base)->ring.ring_fd;
+}
+
+static bool pending(const struct swale__backend *base)
+{
+    return io_uring_sq_ready(&((const struct swale__uring *)base)->ring) > 0;
+}
+
+/* With the work that comes of it: what is cancelled lets go of its descriptor. */
+static void flush(struct swale__backend *base)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    if (pending(base) && enable(uring) == 0)
+        io_uring_submit_and_get_events(&uring->ring);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------- */
+
+/* All channels are closed by now; their last words leave, and descriptors are free again when this returns (another
+ * listener may be waiting for the port). */
+static void finish_closing(struct swale__uring *uring)
+{
+    enum { TRIES = 100 };   /* the kernel cancels at once */
+    dispatch(&uring->base); /* what the thread that owned it has left unread */
+    for (int i = 0; i < TRIES && (pending(&uring->base) || !swale__list_empty(&uring->closing)); i++) {
+        if (wait_for_answers(&uring->base, 0) != 0)
+            break;
+        dispatch(&uring->base);
+    }
+}
+
+static void destroy(struct swale__backend *base)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    struct swale_loop *loop = uring->loop;
+    if (uring->has_ring) {
+        finish_closing(uring);
+        io_uring_queue_exit(&uring->ring);
+    }
+    while (!swale__list_empty(&uring->closing))
+        finish_close(uring, SWALE__LIST_OWNER(uring->closing.next, struct swale__channel, release.node));
+    if (uring->watches)
+        uring->watches->ops->destroy(uring->watches);
+    if (uring->wakeup >= 0)
+        close(uring->wakeup);
+    swale__uring_buffers_free(uring);
+    swale__uring_lobby_free(uring);
+    if (uring->outbox)
+        swale__free(loop->allocator, uring->outbox, SWALE__OUTBOX_SIZE);
+    swale__free(loop->allocator, uring, sizeof *uring);
+}
+
+static int create_ring(struct swale__uring *uring)
+{
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
+                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+        .cq_entries = ANSWERS,
+    };
+    int error = io_uring_queue_init_params(ORDERS, &uring->ring, &params);
+    uring->has_ring = error == 0;
+    return error;
+}
+
+static int create_parts(struct swale__uring *uring)
+{
+    uring->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (uring->wakeup < 0)
+        return -errno;
+    int error = create_ring(uring);
+    if (!error)
+        error = swale__uring_buffers_create(uring);
+    if (error)
+        return error;
+    order_poll(uring, uring->wakeup, SWALE__ORDER_WAKE, true);
+    return 0;
+}
+
+static int create(struct swale__backend **out, struct swale_loop *loop)
+{
+    struct swale__uring *uring = swale__alloc_zeroed(loop->allocator, sizeof *uring);
+    if (!uring)
+        return -ENOMEM;
+    uring->base.ops = &swale__backend_uring;
+    uring->loop = loop;
+    uring->turn = 1;
+    swale__list_init(&uring->closing);
+    int error = create_parts(uring);
+    if (error) {
+        destroy(&uring->base);
+        return error;
+    }
+    *out = &uring->base;
+    return 0;
+}
+
+const struct swale__backend_ops swale__backend_uring = {
+    .create = create,
+    .destroy = destroy,
+    .wait = wait_for_answers,
+    .dispatch = dispatch,
+    .wake = wake,
+    .descriptor = descriptor,
+    .pending = pending,
+    .flush = flush,
+    .open = open_channel,
+    .connect = connect_channel,
+    .accept = swale__uring_accept,
+    .watch = watch_channel,
+    .receive = swale__uring_receive,
+    .send = swale__uring_send,
+    .shutdown = swale__uring_shutdown,
+    .close = close_channel,
+};

@@ -1,0 +1,157 @@
+/* uring.h - what the io_uring backend is made of. For its own files only.
+ *
+ *     uring.c          the ring: its life, waiting, what the kernel has answered, descriptors opened and closed
+ *     uring_accept.c   the standing order to accept, and those who wait to be admitted
+ *     uring_buffers.c  the memory that the kernel receives into
+ *     uring_receive.c  standing orders to receive, and what comes while nobody wants it
+ *     uring_send.c     sends, gathered over a turn
+ *
+ * An order that the kernel has carries in its user_data the channel, whose memory stays until all of its orders are
+ * answered for good, and in the lowest bits which order it is. */
+#ifndef SWALE_IO_URING_H
+#define SWALE_IO_URING_H
+
+#include "io/loop.h"
+
+#include <liburing.h>
+
+enum swale__uring_order {
+    SWALE__ORDER_NONE, /* nobody waits for the answer */
+    SWALE__ORDER_RECEIVE,
+    SWALE__ORDER_SEND,
+    SWALE__ORDER_ROOM, /* or to be connected */
+    SWALE__ORDER_ACCEPT,
+    SWALE__ORDER_WAKE,
+    SWALE__ORDER_WATCHES,
+    SWALE__ORDER_READABLE
+};
+
+/* Bits of channel->wants and channel->armed. */
+enum {
+    SWALE__RECEIVE = 1, /* wants: somebody does; armed: the kernel has the order */
+    SWALE__ROOM = 2,   /* wants: to be told when a send may be tried again; armed: the kernel has the order to tell */
+    SWALE__SEND = 4,   /* armed: closed before its send was settled */
+    SWALE__ACCEPT = 8, /* both */
+    SWALE__CANCEL = 16,   /* armed: the order to receive or to accept is being cancelled */
+    SWALE__READABLE = 32, /* armed: the order to tell when there is something to receive */
+    SWALE__IN_KERNEL = SWALE__RECEIVE | SWALE__ROOM | SWALE__SEND | SWALE__ACCEPT | SWALE__READABLE
+};
+
+/* What a channel holds on to when something comes too early, or does not leave at once. */
+struct swale__parked {
+    struct swale__uring *uring;
+    struct swale__channel *channel;
+    struct swale__work resume; /* hands out what was received */
+    struct swale__work retry;  /* goes on when a send is settled */
+    char *received;
+    size_t received_size;
+    ptrdiff_t end; /* what comes behind it: 0, or -errno, if `ended` */
+    bool ended;
+    char *unsent; /* unsent_size bytes, of which those from unsent_at on have not left */
+    size_t unsent_at, unsent_size;
+};
+
+enum { SWALE__BUFFERS_MAX = 128 };
+
+struct swale__uring_buffers {
+    struct io_uring_buf_ring *ring;
+    char *memory;
+    size_t size; /* of each */
+    unsigned count;
+    uint32_t used[SWALE__BUFFERS_MAX];
+};
+
+/* Connections that the kernel has accepted, in order, and that no listener has been told of yet. */
+struct swale__uring_lobby {
+    struct swale__uring_guest *guests;
+    size_t first, end, room; /* of guests */
+    unsigned admitted;       /* in this turn */
+    struct swale__work admit;
+};
+
+struct swale__uring {
+    struct swale__backend base;
+    struct swale_loop *loop;
+    struct io_uring ring;
+    bool has_ring;
+    bool enabled; /* by the thread that `owner` is, the only one that may enter */
+    pthread_t owner;
+    int wakeup;                     /* an eventfd */
+    struct swale__backend *watches; /* an epoll of its own; NULL until there are any */
+    bool watching;                  /* the kernel has the order to tell of it */
+    struct swale__uring_buffers buffers;
+    struct swale__uring_lobby lobby;
+    char *outbox; /* what the sends of this turn are gathered in; NULL before the first */
+    size_t outbox_used;
+    unsigned sends; /* in it */
+    uint32_t turn;  /* the channels with sends in it bear this number */
+    bool hurry;     /* something waits for the sends to be settled */
+    struct swale__list closing;
+};
+
+static inline struct swale__uring *swale__uring_of(struct swale__backend *base)
+{
+    return (struct swale__uring *)base;
+}
+
+/* io_uring_register(2): 0, or -errno. (Debian 12's liburing has it for some of its uses only.) */
+int swale__uring_register(struct swale__uring *uring, unsigned what, const void *argument, unsigned count);
+
+/* A place for an order, marked with whom it is for. NULL only when the kernel is out of memory. */
+struct io_uring_sqe *swale__uring_order(struct swale__uring *uring);
+void swale__uring_mark(struct io_uring_sqe *sqe, void *channel, enum swale__uring_order order);
+
+/* An order to tell once when the channel is ready. Does nothing when the kernel is out of memory: a connection that
+ * is silent ends by its deadlines. */
+void swale__uring_order_poll(struct swale__uring *uring, struct swale__channel *channel, short events,
+                             enum swale__uring_order order, uint8_t armed);
+
+/* Whose answer this is, if it is one to that kind of order, else NULL. */
+struct swale__channel *swale__uring_channel_of(const struct io_uring_cqe *answer, enum swale__uring_order order);
+
+/* Cancels an order, whose last answer will still come. */
+void swale__uring_cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order);
+
+/* Whoever is told of an error hears nothing more. */
+void swale__uring_declare_dead(struct swale__channel *channel);
+
+/* What the channel has parked, made if need be. NULL when memory is out. Freed when nothing is left in it. */
+struct swale__parked *swale__uring_park(struct swale__uring *uring, struct swale__channel *channel);
+void swale__uring_unpark(struct swale__channel *channel);
+void swale__uring_unpark_if_empty(struct swale__channel *channel);
+
+/* uring_accept.c */
+int swale__uring_accept(struct swale__backend *base, struct swale__channel *channel, bool on);
+void swale__uring_accepted(struct swale__uring *uring, struct swale__channel *channel,
+                           const struct io_uring_cqe *answer);
+void swale__uring_turn_away(struct swale__uring *uring, const struct swale__channel *channel); /* all of its guests */
+void swale__uring_lobby_free(struct swale__uring *uring);
+
+/* uring_buffers.c */
+int swale__uring_buffers_create(struct swale__uring *uring);
+void swale__uring_buffers_free(struct swale__uring *uring);
+/* Where the answer's bytes are. Then, when they are done with: */
+char *swale__uring_buffers_find(struct swale__uring *uring, const struct io_uring_cqe *answer);
+void swale__uring_buffers_return(struct swale__uring *uring, const struct io_uring_cqe *answer);
+enum { SWALE__BUFFER_GROUP = 0 };
+
+/* uring_receive.c */
+void swale__uring_receive(struct swale__backend *base, struct swale__channel *channel, bool on);
+void swale__uring_received(struct swale__uring *uring, struct swale__channel *channel,
+                           const struct io_uring_cqe *answer);
+
+void swale__uring_readable(struct swale__uring *uring, struct swale__channel *channel);
+
+/* uring_send.c */
+enum { SWALE__OUTBOX_SIZE = 1024 * 1024 };
+ptrdiff_t swale__uring_send(struct swale__backend *base, struct swale__channel *channel, const struct iovec *parts,
+                            int count);
+bool swale__uring_is_sending(const struct swale__uring *uring, const struct swale__channel *channel);
+/* After the kernel was told of all sends, before anything else is done with its answers. */
+void swale__uring_settle_sends(struct swale__uring *uring);
+void swale__uring_send_failed(struct swale__channel *channel, int error);
+void swale__uring_has_room(struct swale__uring *uring, struct swale__channel *channel);
+void swale__uring_await_room(struct swale__uring *uring, struct swale__channel *channel);
+void swale__uring_shutdown(struct swale__backend *base, struct swale__channel *channel);
+
+#endif

@@ -1,0 +1,249 @@
+/* Sends, gathered over a turn: short ones are copied into the outbox, and all of them are handed to the kernel with
+ * the wait that ends the turn, in one system call.
+ *
+ * To the caller a copied send has left. It is tried once, while the kernel is told of it (MSG_DONTWAIT), and answered
+ * only if it fails or is short of all (MSG_WAITALL makes that a failure). So once the kernel has been told, and these
+ * answers have been looked for, all others have left, and the outbox is free again. What the socket had no room for
+ * is parked, and until it has left the channel is full: no memory of a caller's is ever in flight, and a slow peer
+ * costs at most GATHER_MAX.
+ *
+ * A channel has one send in a turn: what came behind one that fails would be out of order.
+ *
+ * Long ones are sent at once: the system call is nothing beside the copying that it does, and the outbox would be one
+ * copy more. */
+#include "io/uring.h"
+
+#include "base/memory.h"
+#include "io/calls.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+enum { GATHER_MAX = 4096 };
+
+static size_t total_of(const struct iovec *parts, int count)
+{
+    size_t total = 0;
+    for (int i = 0; i < count; i++)
+        total += parts[i].iov_len;
+    return total;
+}
+
+/* ---- Into the outbox -------------------------------------------------------------------------------------- */
+
+static bool has_place(struct swale__uring *uring, size_t size)
+{
+    if (!uring->outbox)
+        uring->outbox = swale__alloc(uring->loop->allocator, SWALE__OUTBOX_SIZE);
+    return uring->outbox && size <= SWALE__OUTBOX_SIZE - uring->outbox_used;
+}
+
+static bool gather(struct swale__uring *uring, struct swale__channel *channel, const struct iovec *parts, int count,
+                   size_t total)
+{
+    if (total == 0 || total > GATHER_MAX || !has_place(uring, total))
+        return false;
+    struct io_uring_sqe *sqe = swale__uring_order(uring);
+    if (!sqe)
+        return false;
+    char *place = uring->outbox + uring->outbox_used;
+    channel->sending_at = (uint32_t)uring->outbox_used;
+    channel->sending_size = (uint32_t)total;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len == 0)
+            continue; /* and may be NULL */
+        memcpy(uring->outbox + uring->outbox_used, parts[i].iov_base, parts[i].iov_len);
+        uring->outbox_used += parts[i].iov_len;
+    }
+    io_uring_prep_send(sqe, channel->fd, place, total, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    swale__uring_mark(sqe, channel, SWALE__ORDER_SEND);
+    channel->sending_turn = uring->turn;
+    uring->sends++;
+    return true;
+}
+
+/* ---- When there is room again ----------------------------------------------------------------------------- */
+
+void swale__uring_await_room(struct swale__uring *uring, struct swale__channel *channel)
+{
+    swale__uring_order_poll(uring, channel, POLLOUT, SWALE__ORDER_ROOM, SWALE__ROOM);
+}
+
+bool swale__uring_is_sending(const struct swale__uring *uring, const struct swale__channel *channel)
+{
+    return uring->sends > 0 && channel->sending_turn == uring->turn;
+}
+
+static bool has_unsent(const struct swale__channel *channel)
+{
+    return channel->parked && channel->parked->unsent;
+}
+
+/* Everything has left. */
+static void go_on(struct swale__channel *channel)
+{
+    if (channel->finishing) {
+        channel->finishing = false;
+        shutdown(channel->fd, SHUT_WR);
+    }
+    if (channel->wants & SWALE__ROOM) {
+        channel->wants &= (uint8_t)~SWALE__ROOM;
+        channel->user->sent(channel, 0);
+    }
+}
+
+static void retry(struct swale__work *work)
+{
+    struct swale__parked *parked = SWALE__LIST_OWNER(work, struct swale__parked, retry);
+    struct swale__channel *channel = parked->channel;
+    parked->retry.run = NULL;
+    swale__uring_unpark_if_empty(channel);
+    if (!(channel->armed & SWALE__ROOM)) /* else it was short, and goes on when there is room */
+        go_on(channel);
+}
+
+/* Goes on when the sends of this turn are settled. */
+static bool await_settlement(struct swale__uring *uring, struct swale__channel *channel)
+{
+    struct swale__parked *parked = swale__uring_park(uring, channel);
+    if (!parked)
+        return false;
+    parked->retry.run = retry;
+    swale__loop_at_next(uring->loop, &parked->retry);
+    return true;
+}
+
+ptrdiff_t swale__uring_send(struct swale__backend *base, struct swale__channel *channel, const struct iovec *parts,
+                            int count)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    if (channel->dead)
+        return -EPIPE;
+    if (channel->connecting || (channel->armed & SWALE__ROOM) || has_unsent(channel)) {
+        channel->wants |= SWALE__ROOM;
+        return 0;
+    }
+    if (swale__uring_is_sending(uring, channel)) {
+        if (!await_settlement(uring, channel)) {
+            swale__uring_declare_dead(channel);
+            return -ENOMEM;
+        }
+        channel->wants |= SWALE__ROOM;
+        return 0;
+    }
+    size_t total = total_of(parts, count);
+    if (gather(uring, channel, parts, count, total))
+        return (ptrdiff_t)total;
+    ptrdiff_t sent = swale__call_send(channel->fd, parts, count);
+    if (sent < 0) {
+        swale__uring_declare_dead(channel);
+    } else if ((size_t)sent < total) {
+        channel->wants |= SWALE__ROOM;
+        swale__uring_await_room(uring, channel);
+    }
+    return sent;
+}
+
+/* ---- What did not leave ------------------------------------------------------------------------------------- */
+
+static bool park_unsent(struct swale__uring *uring, struct swale__channel *channel, size_t sent)
+{
+    struct swale__parked *parked = swale__uring_park(uring, channel);
+    size_t left = channel->sending_size - sent;
+    char *copy = parked ? swale__alloc(uring->loop->allocator, left) : NULL;
+    if (!copy)
+        return false;
+    memcpy(copy, uring->outbox + channel->sending_at + sent, left);
+    parked->unsent = copy;
+    parked->unsent_at = 0;
+    parked->unsent_size = left;
+    return true;
+}
+
+/* 0 when it has, 1 when not all of it has, or -errno. */
+static int send_parked(struct swale__uring *uring, struct swale__channel *channel)
+{
+    struct swale__parked *parked = channel->parked;
+    struct iovec rest = { .iov_base = parked->unsent + parked->unsent_at,
+                          .iov_len = parked->unsent_size - parked->unsent_at };
+    ptrdiff_t sent = swale__call_send(channel->fd, &rest, 1);
+    if (sent < 0)
+        return (int)sent;
+    parked->unsent_at += (size_t)sent;
+    if (parked->unsent_at < parked->unsent_size)
+        return 1;
+    swale__free(uring->loop->allocator, parked->unsent, parked->unsent_size);
+    parked->unsent = NULL;
+    swale__uring_unpark_if_empty(channel);
+    return 0;
+}
+
+void swale__uring_send_failed(struct swale__channel *channel, int error)
+{
+    if (channel->dead)
+        return;
+    swale__uring_declare_dead(channel);
+    channel->user->sent(channel, error);
+}
+
+/* Keeps what did not leave. Whether that is all that there is to say about it. */
+static bool settle(struct swale__uring *uring, struct swale__channel *channel, struct io_uring_cqe *answer)
+{
+    if (channel->closed || channel->dead)
+        return true;
+    if (answer->res < 0 && answer->res != -EAGAIN && answer->res != -EINTR)
+        return false;
+    if (!park_unsent(uring, channel, answer->res < 0 ? 0 : (size_t)answer->res)) {
+        answer->res = -ENOMEM;
+        return false;
+    }
+    swale__uring_await_room(uring, channel);
+    return true;
+}
+
+/* Nobody is called back from here: a new send must not be taken for one of those that are being settled. */
+void swale__uring_settle_sends(struct swale__uring *uring)
+{
+    unsigned head;
+    struct io_uring_cqe *answer;
+    uring->hurry = false;
+    if (uring->sends == 0)
+        return;
+    /* Not all may be submitted, and some answers cannot be seen until others have been read. */
+    if (io_uring_sq_ready(&uring->ring) > 0 || (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW)) {
+        uring->hurry = true;
+        return;
+    }
+    io_uring_for_each_cqe(&uring->ring, head, answer)
+    {
+        struct swale__channel *channel = swale__uring_channel_of(answer, SWALE__ORDER_SEND);
+        if (channel && settle(uring, channel, answer))
+            answer->user_data = SWALE__ORDER_NONE;
+    }
+    uring->sends = 0;
+    uring->outbox_used = 0;
+    uring->turn = uring->turn == UINT32_MAX ? 1 : uring->turn + 1; /* 0: a channel that has never sent */
+}
+
+void swale__uring_has_room(struct swale__uring *uring, struct swale__channel *channel)
+{
+    int rest = has_unsent(channel) ? send_parked(uring, channel) : 0;
+    if (rest < 0)
+        swale__uring_send_failed(channel, rest);
+    else if (rest > 0)
+        swale__uring_await_room(uring, channel);
+    else
+        go_on(channel);
+}
+
+void swale__uring_shutdown(struct swale__backend *base, struct swale__channel *channel)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    bool waits = has_unsent(channel) || (swale__uring_is_sending(uring, channel) && await_settlement(uring, channel));
+    if (waits)
+        channel->finishing = true;
+    else
+        shutdown(channel->fd, SHUT_WR);
+}
