@@ -51,7 +51,7 @@ struct swale__parked {
     size_t unsent_at, unsent_size;
 };
 
-enum { SWALE__BUFFERS_MAX = 128 };
+enum { SWALE__BUFFERS_MAX = 32 };
 
 struct swale__uring_buffers {
     struct io_uring_buf_ring *ring;

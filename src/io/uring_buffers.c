@@ -20,8 +20,12 @@
 enum { LARGE_COUNT = 8, LARGE_SIZE = 64 * 1024 };
 enum { WHOLE_COUNT = SWALE__BUFFERS_MAX, WHOLE_SIZE = 32 * 1024 };
 
-/* Of Linux 6.12; Debian 12's header does not know them yet. */
-enum { PBUF_RING_INC = 2, CQE_F_BUF_MORE = 1 << 4 };
+/* Of Linux 6.12; Debian 12's header does not know them yet. (The tests have one that no kernel knows, for older
+ * ones.) */
+#ifndef PBUF_RING_INC
+#define PBUF_RING_INC 2
+#endif
+enum { CQE_F_BUF_MORE = 1 << 4 };
 
 /* As the kernel has it since 6.4 (the header's has no flags). */
 struct registration {
