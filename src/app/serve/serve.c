@@ -157,6 +157,19 @@ static bool is_unix(const char *address)
     return strncmp(address, "unix:", 5) == 0;
 }
 
+/* The kernel lets go of a killed process's io_uring, and with it of a socket that was accepting, a moment after the
+ * process has gone; whoever restarts it at once is not to be turned away for that. */
+static int listen_patiently(struct swale_server *server, const struct swale_listen *listen)
+{
+    enum { TRIES = 10, PAUSE_MS = 50 };
+    int error = swale_server_listen(server, listen);
+    for (int i = 1; i < TRIES && error == -EADDRINUSE; i++) {
+        nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+        error = swale_server_listen(server, listen);
+    }
+    return error;
+}
+
 static int listen_on(struct serve *serve, const char *address)
 {
     struct swale_listen listen = {
@@ -164,7 +177,7 @@ static int listen_on(struct serve *serve, const char *address)
         .backlog = (int)serve->options.backlog,
         .tls = is_unix(address) ? NULL : serve->tls, /* who can open the socket's file sits on this machine */
     };
-    int error = swale_server_listen(serve->server, &listen);
+    int error = listen_patiently(serve->server, &listen);
     if (error == SWALE_ERR_ADDRESS) {
         char quoted[OPTIONS_FAULT_MAX];
         struct text text;
