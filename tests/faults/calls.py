@@ -1,5 +1,5 @@
 """calls.py - the kernel does what it may do: it interrupts, takes or gives less, has nothing yet, loses a connection that
-waited, has no room; and the wall clock jumps."""
+waited, has no room; and the wall clock jumps. The calls are those of the epoll backend."""
 
 import errno
 import time
@@ -16,10 +16,14 @@ FAULTS = Faults()
 HONEST = slack(20)
 
 
+def on_epoll(broken):
+    return {**broken.environment(), "SWALE_BACKEND": "epoll"}
+
+
 def all_served(breaks, tls=None, uses=100):
     """What the kernel may do at any time makes no difference to anyone."""
     broken = Broken()
-    with Program("--deflate", tls=tls, environment=broken.environment()) as program, undisturbed(program):
+    with Program("--deflate", tls=tls, environment=on_epoll(broken)) as program, undisturbed(program):
         context = program.tls_context()
         for place, share, error in breaks:
             broken.fail(place, share, error)
@@ -49,7 +53,7 @@ def all_of_it_tls():
 def some_lost(place, share, error, seconds=2):
     """Some are lost or wait, nothing else: the clients that come back are all there in the end."""
     broken = Broken()
-    with Program(environment=broken.environment()) as program, undisturbed(program):
+    with Program(environment=on_epoll(broken)) as program, undisturbed(program):
         with Herd(f"ws://localhost:{program.port}/echo", 100) as herd:
             broken.fail(place, share, error)
             end, lost = time.monotonic() + seconds, 0
@@ -81,7 +85,7 @@ def clock():
     """Deadlines go by a clock that only goes forward: nobody is cut, nobody is let off."""
     broken = Broken()
     options = ("--ping", "500ms", "--gone", "1s", "--handshake-timeout", "2s")
-    with Program(*options, environment=broken.environment()) as program, undisturbed(program):
+    with Program(*options, environment=on_epoll(broken)) as program, undisturbed(program):
         with Herd(f"ws://localhost:{program.port}/echo", 50) as herd:
             herd.until_whole(10)
             for years in (0, 1, -1, 40, -40):
