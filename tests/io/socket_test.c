@@ -258,6 +258,19 @@ static void an_abort_resets_the_connection(void **state)
     close_both();
 }
 
+/* Where TLS fails, its alert and the end stand before the reset. */
+static void an_end_goes_before_an_abort(void **state)
+{
+    (void)state;
+    open_both(AF_INET);
+    recorder_send(&a, bytes, 10);
+    swale__stream_shutdown(a.stream);
+    recorder_close(&a, true);
+    RUN_UNTIL(b.ends == 1);
+    assert_int_equal(b.size, 10);
+    close_both();
+}
+
 static void a_reset_after_the_end_shows_when_writing(void **state)
 {
     (void)state;
@@ -546,6 +559,7 @@ int main(void)
         cmocka_unit_test(the_end_comes_once_behind_the_data),
         cmocka_unit_test(an_end_waits_for_a_paused_stream),
         cmocka_unit_test(an_abort_resets_the_connection),
+        cmocka_unit_test(an_end_goes_before_an_abort),
         cmocka_unit_test(a_reset_after_the_end_shows_when_writing),
         cmocka_unit_test(a_reset_does_not_spin_a_paused_stream),
         cmocka_unit_test(a_reset_wakes_a_full_stream),

@@ -409,6 +409,90 @@ static void tens_of_thousands_come_and_go(void **state)
     assert_true(memory.blocks < 10);
 }
 
+/* ---- Nothing waits for something else to happen --------------------------------------------------------------- */
+
+/* A turn that has to end although nothing else happens. */
+static void quiet_turn(void)
+{
+    enum { LONG_MS = 10000 };
+    uint64_t before = swale_loop_now(loop);
+    assert_true(swale_loop_step(loop, LONG_MS) >= 0);
+    assert_true(swale_loop_now(loop) - before < LONG_MS / 2);
+}
+
+static void a_second_write_goes_on_by_itself(void **state)
+{
+    (void)state;
+    struct swale__stream *stream;
+    struct recorder user = { 0 };
+    char heard[7];
+    int fd = open_one(&stream);
+    recorder_begin(&user, stream);
+    recorder_send(&user, "one", 3);
+    recorder_send(&user, "two", 3);
+    quiet_turn();
+    assert_true(swale_loop_step(loop, 0) >= 0);
+    assert_int_equal(recv(fd, heard, sizeof heard, MSG_DONTWAIT), 6);
+    assert_memory_equal(heard, "onetwo", 6);
+    recorder_close(&user, false);
+    recorder_end(&user);
+    close(fd);
+    settle();
+}
+
+static void an_end_behind_a_write_comes_by_itself(void **state)
+{
+    (void)state;
+    for (int close_it = 0; close_it < 2; close_it++) {
+        struct swale__stream *stream;
+        struct recorder user = { 0 };
+        char heard[4];
+        int fd = open_one(&stream);
+        recorder_begin(&user, stream);
+        recorder_send(&user, "one", 3);
+        if (close_it)
+            recorder_close(&user, false);
+        else
+            swale__stream_shutdown(stream);
+        quiet_turn();
+        assert_int_equal(recv(fd, heard, sizeof heard, MSG_DONTWAIT), 3);
+        assert_int_equal(recv(fd, heard, sizeof heard, MSG_DONTWAIT), 0);
+        if (!close_it)
+            recorder_close(&user, false);
+        recorder_end(&user);
+        close(fd);
+        settle();
+    }
+}
+
+static void what_was_not_taken_leaves_by_itself(void **state)
+{
+    (void)state;
+    struct swale__stream *stream;
+    struct recorder user = { 0 };
+    static char block[4000], heard[65536];
+    size_t sent = 0, came = 0;
+    ptrdiff_t size;
+    int fd = open_one(&stream);
+    recorder_begin(&user, stream);
+    while ((size = write_to(stream, block, sizeof block)) > 0) {
+        sent += (size_t)size;
+        assert_true(swale_loop_step(loop, 0) >= 0);
+    }
+    assert_int_equal(size, 0);
+    while (came < sent) {
+        size = recv(fd, heard, sizeof heard, MSG_DONTWAIT);
+        if (size > 0)
+            came += (size_t)size;
+        else
+            quiet_turn();
+    }
+    recorder_close(&user, false);
+    recorder_end(&user);
+    close(fd);
+    settle();
+}
+
 int main(void)
 {
     struct swale_loop_options options = { .backend = SWALE_BACKEND_IO_URING };
@@ -421,12 +505,14 @@ int main(void)
     swale_loop_free(trial);
 #define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ON_LOOP(it_is_the_one_that_was_asked_for), cmocka_unit_test(where_it_is_forbidden_epoll_is_chosen),
-        ON_LOOP(only_the_first_thread_drives_it),  ON_LOOP(buffers_run_out),
-        ON_LOOP(what_comes_too_early_is_kept),     ON_LOOP(much_and_little_by_turns),
-        ON_LOOP(short_sends_to_a_full_socket),     ON_LOOP(two_sends_in_a_turn),
-        ON_LOOP(last_words_leave_before_the_end),  ON_LOOP(last_words_leave_when_the_loop_is_freed),
-        ON_LOOP(a_turn_of_thousands_of_sends),     ON_LOOP(tens_of_thousands_come_and_go),
+        ON_LOOP(it_is_the_one_that_was_asked_for),    cmocka_unit_test(where_it_is_forbidden_epoll_is_chosen),
+        ON_LOOP(only_the_first_thread_drives_it),     ON_LOOP(buffers_run_out),
+        ON_LOOP(what_comes_too_early_is_kept),        ON_LOOP(much_and_little_by_turns),
+        ON_LOOP(short_sends_to_a_full_socket),        ON_LOOP(two_sends_in_a_turn),
+        ON_LOOP(last_words_leave_before_the_end),     ON_LOOP(last_words_leave_when_the_loop_is_freed),
+        ON_LOOP(a_turn_of_thousands_of_sends),        ON_LOOP(tens_of_thousands_come_and_go),
+        ON_LOOP(a_second_write_goes_on_by_itself),    ON_LOOP(an_end_behind_a_write_comes_by_itself),
+        ON_LOOP(what_was_not_taken_leaves_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
