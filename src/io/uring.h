@@ -83,9 +83,11 @@ struct swale__uring {
     struct swale__uring_lobby lobby;
     char *outbox; /* what the sends of this turn are gathered in; NULL before the first */
     size_t outbox_used;
-    unsigned sends; /* in it */
-    uint32_t turn;  /* the channels with sends in it bear this number */
-    bool hurry;     /* something waits for the sends to be settled */
+    struct swale_span gathered; /* what was put there last, where its caller had it, */
+    size_t gathered_at;         /* and where it is */
+    unsigned sends;             /* in it */
+    uint32_t turn;              /* the channels with sends in it bear this number */
+    bool hurry;                 /* something waits for the sends to be settled */
     struct swale__list closing;
 };
 

@@ -1,5 +1,5 @@
 /* Sends, gathered over a turn: short ones are copied into the outbox, and all of them are handed to the kernel with
- * the wait that ends the turn, in one system call.
+ * the wait that ends the turn, in one system call. What a topic's subscribers are all sent lies there once.
  *
  * To the caller a copied send has left. It is tried once, while the kernel is told of it (MSG_DONTWAIT), and answered
  * only if it fails or is short of all (MSG_WAITALL makes that a failure). So once the kernel has been told, and these
@@ -39,23 +39,43 @@ static bool has_place(struct swale__uring *uring, size_t size)
     return uring->outbox && size <= SWALE__OUTBOX_SIZE - uring->outbox_used;
 }
 
-static bool gather(struct swale__uring *uring, struct swale__channel *channel, const struct iovec *parts, int count,
-                   size_t total)
+/* Whether the part is what was put there last. What is for many comes from one place; but that may have been written
+ * to since, so the bytes are compared, which costs little where both are in the cache. */
+static bool is_there(const struct swale__uring *uring, const struct iovec *part)
 {
-    if (total == 0 || total > GATHER_MAX || !has_place(uring, total))
-        return false;
-    struct io_uring_sqe *sqe = swale__uring_order(uring);
-    if (!sqe)
-        return false;
-    char *place = uring->outbox + uring->outbox_used;
-    channel->sending_at = (uint32_t)uring->outbox_used;
-    channel->sending_size = (uint32_t)total;
+    return uring->outbox_used > 0 && part->iov_base == uring->gathered.data &&
+           part->iov_len == uring->gathered.size &&
+           memcmp(part->iov_base, uring->outbox + uring->gathered_at, part->iov_len) == 0;
+}
+
+static void put_there(struct swale__uring *uring, const struct iovec *parts, int count)
+{
+    uring->gathered = swale_span(parts[0].iov_base, count == 1 ? parts[0].iov_len : 0);
+    uring->gathered_at = uring->outbox_used;
     for (int i = 0; i < count; i++) {
         if (parts[i].iov_len == 0)
             continue; /* and may be NULL */
         memcpy(uring->outbox + uring->outbox_used, parts[i].iov_base, parts[i].iov_len);
         uring->outbox_used += parts[i].iov_len;
     }
+}
+
+static bool gather(struct swale__uring *uring, struct swale__channel *channel, const struct iovec *parts, int count,
+                   size_t total)
+{
+    if (total == 0 || total > GATHER_MAX)
+        return false;
+    bool there = count == 1 && is_there(uring, parts);
+    if (!there && !has_place(uring, total))
+        return false;
+    struct io_uring_sqe *sqe = swale__uring_order(uring);
+    if (!sqe)
+        return false;
+    if (!there)
+        put_there(uring, parts, count);
+    char *place = uring->outbox + uring->gathered_at;
+    channel->sending_at = (uint32_t)uring->gathered_at;
+    channel->sending_size = (uint32_t)total;
     io_uring_prep_send(sqe, channel->fd, place, total, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     swale__uring_mark(sqe, channel, SWALE__ORDER_SEND);

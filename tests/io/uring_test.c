@@ -6,7 +6,9 @@
 #include "recorder.h"
 #include "vloop.h"
 
+#include "io/loop.h"
 #include "io/socket.h"
+#include "io/uring.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -493,6 +495,50 @@ static void what_was_not_taken_leaves_by_itself(void **state)
     settle();
 }
 
+/* ---- What is for many --------------------------------------------------------------------------------- */
+
+static void assert_read(int fd, const char *text)
+{
+    char got[64];
+    assert_int_equal(recv(fd, got, sizeof got, MSG_DONTWAIT), strlen(text));
+    assert_memory_equal(got, text, strlen(text));
+    close(fd);
+}
+
+/* The same bytes of the same place lie in the outbox once; others from there, and the same ones from elsewhere, for
+ * themselves. */
+static void it_gathers_the_same_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 6 };
+    static const char *const texts[COUNT] = { "same", "same", "diff", "diff", "dif", "diff" };
+    const struct swale__uring *uring = swale__uring_of(loop->backend);
+    struct swale__stream *streams[COUNT];
+    struct recorder users[COUNT];
+    int fds[COUNT];
+    char place[] = "same", elsewhere[] = "diff";
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = open_one(&streams[i]);
+        recorder_begin(&users[i], streams[i]);
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            memcpy(place, texts[i], strlen(texts[i]));
+            assert_int_equal(write_to(streams[i], i == COUNT - 1 ? elsewhere : place, strlen(texts[i])),
+                             strlen(texts[i]));
+        }
+        assert_int_equal(uring->outbox_used, 4 + 4 + 3 + 4);
+        settle();
+    }
+    for (int i = 0; i < COUNT; i++) {
+        char twice[9];
+        snprintf(twice, sizeof twice, "%s%s", texts[i], texts[i]);
+        assert_read(fds[i], twice);
+        recorder_end(&users[i]);
+    }
+    settle();
+}
+
 int main(void)
 {
     struct swale_loop_options options = { .backend = SWALE_BACKEND_IO_URING };
@@ -505,13 +551,21 @@ int main(void)
     swale_loop_free(trial);
 #define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ON_LOOP(it_is_the_one_that_was_asked_for),    cmocka_unit_test(where_it_is_forbidden_epoll_is_chosen),
-        ON_LOOP(only_the_first_thread_drives_it),     ON_LOOP(buffers_run_out),
-        ON_LOOP(what_comes_too_early_is_kept),        ON_LOOP(much_and_little_by_turns),
-        ON_LOOP(short_sends_to_a_full_socket),        ON_LOOP(two_sends_in_a_turn),
-        ON_LOOP(last_words_leave_before_the_end),     ON_LOOP(last_words_leave_when_the_loop_is_freed),
-        ON_LOOP(a_turn_of_thousands_of_sends),        ON_LOOP(tens_of_thousands_come_and_go),
-        ON_LOOP(a_second_write_goes_on_by_itself),    ON_LOOP(an_end_behind_a_write_comes_by_itself),
+        ON_LOOP(it_gathers_the_same_once),
+        ON_LOOP(it_is_the_one_that_was_asked_for),
+        cmocka_unit_test(where_it_is_forbidden_epoll_is_chosen),
+        ON_LOOP(only_the_first_thread_drives_it),
+        ON_LOOP(buffers_run_out),
+        ON_LOOP(what_comes_too_early_is_kept),
+        ON_LOOP(much_and_little_by_turns),
+        ON_LOOP(short_sends_to_a_full_socket),
+        ON_LOOP(two_sends_in_a_turn),
+        ON_LOOP(last_words_leave_before_the_end),
+        ON_LOOP(last_words_leave_when_the_loop_is_freed),
+        ON_LOOP(a_turn_of_thousands_of_sends),
+        ON_LOOP(tens_of_thousands_come_and_go),
+        ON_LOOP(a_second_write_goes_on_by_itself),
+        ON_LOOP(an_end_behind_a_write_comes_by_itself),
         ON_LOOP(what_was_not_taken_leaves_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
