@@ -18,7 +18,11 @@
 #include <errno.h>
 #include <poll.h>
 
-enum { MUCH = 8 * 1024, MEAGRE_MAX = 7 };
+/* Most of what a buffer takes. Below that a standing order is as good, or better. */
+enum { MUCH = 48 * 1024 };
+
+/* In a row, of reads of less, before it is taken for one of those again. */
+enum { MEAGRE_MAX = 7 };
 
 static void order(struct swale__uring *uring, struct swale__channel *channel)
 {

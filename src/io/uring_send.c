@@ -20,7 +20,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum { GATHER_MAX = 4096 };
+/* A frame of 16 KiB, and what is wrapped around it. */
+enum { GATHER_MAX = 20 * 1024 };
 
 static size_t total_of(const struct iovec *parts, int count)
 {
