@@ -25,7 +25,8 @@ struct swale__channel;
 
 struct swale__channel_user {
     /* size > 0: bytes, with SWALE__HEADROOM before them, to be changed at will during the call. 0: the peer
-     * has ended its direction; comes once. Negative: -errno; nothing comes any more. */
+     * has ended its direction; comes once, and not in the turn of the last bytes, so that what these were
+     * answered with has been sent by then. Negative: -errno; nothing comes any more. */
     void (*received)(struct swale__channel *channel, char *data, ptrdiff_t size);
     /* size > 0: so much of the send in flight has left (it may be counted off in several steps). 0: connected,
      * or there is room again after a short send. Negative: -errno; nothing comes any more. */
@@ -45,7 +46,7 @@ struct swale__channel {
     union {
         struct {                          /* io_uring's, until it is closed */
             struct swale__parked *parked; /* what waits to be handed out, or to be sent; NULL almost always */
-            uint32_t sending_turn, sending_at, sending_size;
+            uint32_t received_turn, sending_turn, sending_at, sending_size;
         };
         struct swale__work release; /* from then on */
     };
@@ -73,7 +74,7 @@ struct swale__backend_ops {
     /* Ends a wait, the present or the next one. Any thread, also from a signal handler. */
     void (*wake)(struct swale__backend *backend);
     /* Polls readable when dispatch would have something to do, but for what is pending. */
-    int (*descriptor)(const struct swale__backend *backend);
+    int (*descriptor)(struct swale__backend *backend);
     /* Has something been asked for that the kernel is told of only by the next wait, or by a flush? */
     bool (*pending)(const struct swale__backend *backend);
     void (*flush)(struct swale__backend *backend);

@@ -91,9 +91,9 @@ static void wake(struct swale__backend *base)
     errno = saved;
 }
 
-static int descriptor(const struct swale__backend *base)
+static int descriptor(struct swale__backend *base)
 {
-    return ((const struct epoll_backend *)base)->epoll;
+    return as_epoll(base)->epoll;
 }
 
 /* Whatever is asked for, the kernel is told at once. */
@@ -244,12 +244,12 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
 /* ---- Events ----------------------------------------------------------------------------------------- */
 
 /* True when it filled the buffer, so that there is likely to be more, which is wanted. */
-static bool receive_once(struct epoll_backend *backend, struct swale__channel *channel)
+static bool receive_once(struct epoll_backend *backend, struct swale__channel *channel, bool again)
 {
     struct swale_loop *loop = backend->loop;
     ptrdiff_t size = swale__call_receive(channel->fd, loop->receive_buffer, loop->receive_size);
-    if (size == -EAGAIN)
-        return false;
+    if (size == -EAGAIN || (size == 0 && again))
+        return false; /* an end is reported again, in the next turn */
     if (size < 0) {
         declare_dead(channel);
     } else if (size == 0) {
@@ -262,7 +262,7 @@ static bool receive_once(struct epoll_backend *backend, struct swale__channel *c
 
 static void receive_some(struct epoll_backend *backend, struct swale__channel *channel)
 {
-    for (int i = 0; i < SWALE__RECEIVES_MAX && receive_once(backend, channel); i++)
+    for (int i = 0; i < SWALE__RECEIVES_MAX && receive_once(backend, channel, i > 0); i++)
         continue;
 }
 

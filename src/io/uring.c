@@ -16,12 +16,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Orders of one turn (more are handed over in between), and answers: for each connection that a publish goes to there
- * is one. What does not fit waits in the kernel, at a higher price. */
+/* Orders of one turn (more are handed over in between), and answers, one for each connection that something came
+ * from. What does not fit waits in the kernel, at a higher price. */
 enum { ORDERS = 1024, ANSWERS = 16 * 1024 };
 
 enum { ORDER_BITS = 7 }; /* of user_data: a channel is aligned to more than that */
@@ -221,6 +222,52 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
         finish_close(uring, channel);
 }
 
+/* ---- For a foreign loop --------------------------------------------------------------------------------- */
+
+/* The ring itself does not poll readable for work that is put off (DEFER_TASKRUN); an eventfd that is registered with
+ * it does, but not from within the wake of another one, or of an epoll. So these stand beside it. Only the ring's
+ * thread may register, which is the next one to wait, if this is another. */
+static void register_bell(struct swale__uring *uring)
+{
+    if (uring->bell_wanted && !uring->has_bell)
+        uring->has_bell = swale__uring_register(uring, IORING_REGISTER_EVENTFD, &uring->bell, 1) == 0;
+}
+
+static void show_outside(struct swale__uring *uring, int fd)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    epoll_ctl(uring->outside, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int descriptor(struct swale__backend *base)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    if (!uring->bell_wanted) {
+        uring->bell_wanted = true;
+        show_outside(uring, uring->bell);
+        show_outside(uring, uring->wakeup);
+        if (uring->watches)
+            show_outside(uring, uring->watches->ops->descriptor(uring->watches));
+    }
+    register_bell(uring);
+    return uring->outside;
+}
+
+/* They have rung for what has been seen to meanwhile, too. What has come since then must not be lost with that: posts
+ * are looked for before anybody sleeps, the rest here. */
+static void silence_bells(struct swale__uring *uring)
+{
+    if (!uring->bell_wanted)
+        return;
+    uint64_t count;
+    ssize_t ignored = read(uring->wakeup, &count, sizeof count);
+    ignored = read(uring->bell, &count, sizeof count);
+    (void)ignored;
+    if (io_uring_cq_ready(&uring->ring) > 0 ||
+        (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
+        uring->hurry = true;
+}
+
 /* ---- Watched descriptors, and being woken --------------------------------------------------------------- */
 
 static void order_poll(struct swale__uring *uring, int fd, enum swale__uring_order order, bool again)
@@ -243,10 +290,18 @@ static void order_watches(struct swale__uring *uring)
     uring->watching = true;
 }
 
+static int create_watches(struct swale__uring *uring)
+{
+    int error = swale__backend_epoll.create(&uring->watches, uring->loop);
+    if (!error && uring->bell_wanted)
+        show_outside(uring, uring->watches->ops->descriptor(uring->watches));
+    return error;
+}
+
 static int watch_channel(struct swale__backend *base, struct swale__channel *channel, unsigned events)
 {
     struct swale__uring *uring = swale__uring_of(base);
-    int error = uring->watches ? 0 : swale__backend_epoll.create(&uring->watches, uring->loop);
+    int error = uring->watches ? 0 : create_watches(uring);
     if (!error)
         error = uring->watches->ops->watch(uring->watches, channel, events);
     if (!error)
@@ -337,6 +392,7 @@ static int dispatch(struct swale__backend *base)
 {
     struct swale__uring *uring = swale__uring_of(base);
     int count = 0;
+    uring->dispatches++;
     uring->lobby.admitted = 0;
     swale__uring_settle_sends(uring);
     if (!uring->hurry)
@@ -372,20 +428,17 @@ static int wait_for_answers(struct swale__backend *base, int timeout_ms)
         return error;
     if (!pthread_equal(uring->owner, pthread_self()))
         return SWALE_ERR_STATE;
+    register_bell(uring);
     int result = enter(uring, timeout_ms);
     /* Time is over, a signal came, or the kernel is short of memory for the moment and has told us what it could. */
     bool harmless = result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
     return harmless ? 0 : result;
 }
 
-static int descriptor(const struct swale__backend *base)
-{
-    return ((const struct swale__uring *)base)->ring.ring_fd;
-}
-
 static bool pending(const struct swale__backend *base)
 {
-    return io_uring_sq_ready(&((const struct swale__uring *)base)->ring) > 0;
+    const struct swale__uring *uring = (const struct swale__uring *)base;
+    return uring->hurry || io_uring_sq_ready(&uring->ring) > 0;
 }
 
 /* With the work that comes of it: what is cancelled lets go of its descriptor. */
@@ -394,6 +447,7 @@ static void flush(struct swale__backend *base)
     struct swale__uring *uring = swale__uring_of(base);
     if (pending(base) && enable(uring) == 0)
         io_uring_submit_and_get_events(&uring->ring);
+    silence_bells(uring);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------------- */
@@ -425,6 +479,10 @@ static void destroy(struct swale__backend *base)
         uring->watches->ops->destroy(uring->watches);
     if (uring->wakeup >= 0)
         close(uring->wakeup);
+    if (uring->bell >= 0)
+        close(uring->bell);
+    if (uring->outside >= 0)
+        close(uring->outside);
     swale__uring_buffers_free(uring);
     swale__uring_lobby_free(uring);
     if (uring->outbox)
@@ -436,7 +494,7 @@ static int create_ring(struct swale__uring *uring)
 {
     struct io_uring_params params = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
-                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_TASKRUN_FLAG,
         .cq_entries = ANSWERS,
     };
     int error = io_uring_queue_init_params(ORDERS, &uring->ring, &params);
@@ -447,7 +505,9 @@ static int create_ring(struct swale__uring *uring)
 static int create_parts(struct swale__uring *uring)
 {
     uring->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (uring->wakeup < 0)
+    uring->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    uring->outside = epoll_create1(EPOLL_CLOEXEC);
+    if (uring->wakeup < 0 || uring->bell < 0 || uring->outside < 0)
         return -errno;
     int error = create_ring(uring);
     if (!error)

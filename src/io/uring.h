@@ -76,7 +76,10 @@ struct swale__uring {
     bool has_ring;
     bool enabled; /* by the thread that `owner` is, the only one that may enter */
     pthread_t owner;
-    int wakeup;                     /* an eventfd */
+    int wakeup;  /* an eventfd */
+    int outside; /* an epoll for a foreign loop to wait on; in it are the others */
+    int bell;    /* an eventfd, which the kernel rings once it is registered */
+    bool bell_wanted, has_bell;
     struct swale__backend *watches; /* an epoll of its own; NULL until there are any */
     bool watching;                  /* the kernel has the order to tell of it */
     struct swale__uring_buffers buffers;
@@ -88,6 +91,7 @@ struct swale__uring {
     unsigned sends;             /* in it */
     uint32_t turn;              /* the channels with sends in it bear this number */
     bool hurry;                 /* something waits for the sends to be settled */
+    uint32_t dispatches;        /* the channels that have received in the present one bear its number */
     struct swale__list closing;
 };
 

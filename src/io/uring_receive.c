@@ -53,6 +53,17 @@ static void order_if_wanted(struct swale__uring *uring, struct swale__channel *c
         order(uring, channel);
 }
 
+static bool has_just_received(const struct swale__uring *uring, const struct swale__channel *channel)
+{
+    return channel->received_turn == uring->dispatches;
+}
+
+static void tell_data(const struct swale__uring *uring, struct swale__channel *channel, char *data, ptrdiff_t size)
+{
+    channel->received_turn = uring->dispatches;
+    channel->user->received(channel, data, size);
+}
+
 static void tell_end(struct swale__channel *channel, ptrdiff_t end)
 {
     channel->wants &= (uint8_t)~SWALE__RECEIVE;
@@ -70,7 +81,7 @@ static void hand_out_data(struct swale__parked *parked)
     char *data = parked->received;
     size_t size = parked->received_size;
     parked->received = NULL; /* the user may close the channel, and with it goes what it has parked */
-    channel->user->received(channel, data + SWALE__HEADROOM, (ptrdiff_t)size);
+    tell_data(parked->uring, channel, data + SWALE__HEADROOM, (ptrdiff_t)size);
     swale__free(allocator, data, SWALE__HEADROOM + size);
 }
 
@@ -92,6 +103,10 @@ static void hand_out(struct swale__work *work)
         hand_out_data(parked);
     if (channel->closed || !(channel->wants & SWALE__RECEIVE))
         return; /* paused (again), and then the rest waits for the next resume */
+    if (parked->ended && has_just_received(uring, channel)) {
+        swale__loop_at_next(uring->loop, &parked->resume);
+        return;
+    }
     if (parked->ended) {
         hand_out_end(parked);
         return;
@@ -152,6 +167,15 @@ static void switch_to_bulk(struct swale__uring *uring, struct swale__channel *ch
         swale__uring_cancel(uring, channel, SWALE__ORDER_RECEIVE);
 }
 
+/* Wanted as it is, but not in the same turn. */
+static bool put_off_end(struct swale__uring *uring, struct swale__channel *channel, ptrdiff_t end)
+{
+    if (!has_just_received(uring, channel) || !park(uring, channel, NULL, end))
+        return false;
+    swale__loop_at_next(uring->loop, &channel->parked->resume);
+    return true;
+}
+
 static void deliver(struct swale__uring *uring, struct swale__channel *channel, char *data, ptrdiff_t size)
 {
     if (channel->dead)
@@ -159,8 +183,8 @@ static void deliver(struct swale__uring *uring, struct swale__channel *channel, 
     channel->over = size <= 0;
     if ((channel->wants & SWALE__RECEIVE) && !holds_back(channel)) {
         if (size > 0)
-            channel->user->received(channel, data, size);
-        else
+            tell_data(uring, channel, data, size);
+        else if (!put_off_end(uring, channel, size))
             tell_end(channel, size);
     } else if (!park(uring, channel, data, size)) {
         tell_end(channel, -ENOMEM); /* also while it is off: these are no bytes, and some have been lost */

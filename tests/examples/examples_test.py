@@ -263,7 +263,8 @@ class Examples(unittest.TestCase):
             self.assertEqual(subprocess.check_output([PROGRAMS / "blocking", example.url], timeout=LIMIT_S), b"hello\n")
         gone = subprocess.run([PROGRAMS / "blocking", example.url], capture_output=True, text=True, timeout=LIMIT_S)
         self.assertEqual((gone.returncode, gone.stdout), (1, ""))
-        self.assertRegex(gone.stderr, "^blocking: .*refused")
+        # The kernel lets go of a killed server's io_uring, and of its listener with that, a moment later.
+        self.assertRegex(gone.stderr, "^blocking: .*(refused|reset)")
 
 
 if __name__ == "__main__":
