@@ -220,6 +220,8 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
         cancel(uring, channel, SWALE__ORDER_READABLE);
     if (!(channel->armed & SWALE__IN_KERNEL))
         finish_close(uring, channel);
+    else if (uring->enabled && !swale__loop_here(uring->loop))
+        base->ops->flush(base); /* there may never be another turn */
 }
 
 /* ---- For a foreign loop --------------------------------------------------------------------------------- */
@@ -441,12 +443,37 @@ static bool pending(const struct swale__backend *base)
     return uring->hurry || io_uring_sq_ready(&uring->ring) > 0;
 }
 
-/* With the work that comes of it: what is cancelled lets go of its descriptor. */
+/* Before their turn comes: nobody is called back for a closed channel. (But not if there are bytes: what the buffers
+ * have been filled with is looked at in the order of the answers.) */
+static void read_answers_to_closed(struct swale__uring *uring)
+{
+    unsigned head;
+    struct io_uring_cqe *place;
+    io_uring_for_each_cqe(&uring->ring, head, place)
+    {
+        struct io_uring_cqe answer = *place;
+        struct swale__channel *channel = channel_of(&answer);
+        if (!channel || !channel->closed || (answer.flags & IORING_CQE_F_BUFFER))
+            continue;
+        place->user_data = SWALE__ORDER_NONE;
+        handle_channel(uring, channel, &answer);
+    }
+}
+
+/* With what comes of it: who has closed something and waits elsewhere now is not to keep it open. */
 static void flush(struct swale__backend *base)
 {
+    enum { TRIES = 100 }; /* the kernel cancels at once, but not all of many */
     struct swale__uring *uring = swale__uring_of(base);
-    if (pending(base) && enable(uring) == 0)
+    if (enable(uring) != 0 || !pthread_equal(uring->owner, pthread_self()))
+        return;
+    for (int i = 0; i < TRIES && (pending(base) || !swale__list_empty(&uring->closing)); i++) {
         io_uring_submit_and_get_events(&uring->ring);
+        swale__uring_settle_sends(uring);
+        read_answers_to_closed(uring);
+        if (!uring->hurry)
+            finish_closes(uring);
+    }
     silence_bells(uring);
 }
 

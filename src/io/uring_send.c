@@ -7,7 +7,8 @@
  * is parked, and until it has left the channel is full: no memory of a caller's is ever in flight, and a slow peer
  * costs at most GATHER_MAX.
  *
- * A channel has one send in a turn: what came behind one that fails would be out of order.
+ * A channel has one send at a time: what came behind one that fails would be out of order. A second one in the same
+ * turn makes the kernel be told of the first at once.
  *
  * Long ones are sent at once: the system call is nothing beside the copying that it does, and the outbox would be one
  * copy more. */
@@ -125,7 +126,15 @@ static void retry(struct swale__work *work)
         go_on(channel);
 }
 
-/* Goes on when the sends of this turn are settled. */
+/* Whether the kernel could be told at once of all sends so far. */
+static bool settle_now(struct swale__uring *uring)
+{
+    io_uring_submit(&uring->ring);
+    swale__uring_settle_sends(uring);
+    return uring->sends == 0;
+}
+
+/* If it could not: goes on when the sends of this turn are settled. */
 static bool await_settlement(struct swale__uring *uring, struct swale__channel *channel)
 {
     struct swale__parked *parked = swale__uring_park(uring, channel);
@@ -142,15 +151,12 @@ ptrdiff_t swale__uring_send(struct swale__backend *base, struct swale__channel *
     struct swale__uring *uring = swale__uring_of(base);
     if (channel->dead)
         return -EPIPE;
-    if (channel->connecting || (channel->armed & SWALE__ROOM) || has_unsent(channel)) {
-        channel->wants |= SWALE__ROOM;
-        return 0;
+    bool unsettled = swale__uring_is_sending(uring, channel) && !settle_now(uring);
+    if (unsettled && !await_settlement(uring, channel)) {
+        swale__uring_declare_dead(channel);
+        return -ENOMEM;
     }
-    if (swale__uring_is_sending(uring, channel)) {
-        if (!await_settlement(uring, channel)) {
-            swale__uring_declare_dead(channel);
-            return -ENOMEM;
-        }
+    if (unsettled || channel->connecting || (channel->armed & SWALE__ROOM) || has_unsent(channel)) {
         channel->wants |= SWALE__ROOM;
         return 0;
     }
