@@ -182,7 +182,9 @@ static const char *unix_url(const char *path)
 static void forget_the_others(void)
 {
     await(&peer.open, 0);
+    pthread_mutex_lock(&peer.mutex);
     peer.heard = peer.closed = 0;
+    pthread_mutex_unlock(&peer.mutex);
 }
 
 static struct swale_blocking *connected(const char *where, const struct swale_limits *limits)
