@@ -6,16 +6,13 @@
  * owner.
  *
  * A channel that is closed has its orders cancelled; its descriptor is closed and it is released when the last of
- * them is answered.
- *
- * Watched descriptors, which are few and may be anything, are an epoll's, whose descriptor the ring watches. */
+ * them is answered. */
 #include "io/uring.h"
 
 #include "base/memory.h"
 #include "io/calls.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -224,111 +221,6 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
         base->ops->flush(base); /* there may never be another turn */
 }
 
-/* ---- For a foreign loop --------------------------------------------------------------------------------- */
-
-/* The ring itself does not poll readable for work that is put off (DEFER_TASKRUN); an eventfd that is registered with
- * it does, but not from within the wake of another one, or of an epoll. So these stand beside it. Only the ring's
- * thread may register, which is the next one to wait, if this is another. */
-static void register_bell(struct swale__uring *uring)
-{
-    if (uring->bell_wanted && !uring->has_bell)
-        uring->has_bell = swale__uring_register(uring, IORING_REGISTER_EVENTFD, &uring->bell, 1) == 0;
-}
-
-static void show_outside(struct swale__uring *uring, int fd)
-{
-    struct epoll_event event = { .events = EPOLLIN };
-    epoll_ctl(uring->outside, EPOLL_CTL_ADD, fd, &event);
-}
-
-static int descriptor(struct swale__backend *base)
-{
-    struct swale__uring *uring = swale__uring_of(base);
-    if (!uring->bell_wanted) {
-        uring->bell_wanted = true;
-        show_outside(uring, uring->bell);
-        show_outside(uring, uring->wakeup);
-        if (uring->watches)
-            show_outside(uring, uring->watches->ops->descriptor(uring->watches));
-    }
-    register_bell(uring);
-    return uring->outside;
-}
-
-/* They have rung for what has been seen to meanwhile, too. What has come since then must not be lost with that: posts
- * are looked for before anybody sleeps, the rest here. */
-static void silence_bells(struct swale__uring *uring)
-{
-    if (!uring->bell_wanted)
-        return;
-    uint64_t count;
-    ssize_t ignored = read(uring->wakeup, &count, sizeof count);
-    ignored = read(uring->bell, &count, sizeof count);
-    (void)ignored;
-    if (io_uring_cq_ready(&uring->ring) > 0 ||
-        (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
-        uring->hurry = true;
-}
-
-/* ---- Watched descriptors, and being woken --------------------------------------------------------------- */
-
-static void order_poll(struct swale__uring *uring, int fd, enum swale__uring_order order, bool again)
-{
-    struct io_uring_sqe *sqe = swale__uring_order(uring);
-    if (!sqe)
-        return;
-    if (again)
-        io_uring_prep_poll_multishot(sqe, fd, POLLIN);
-    else
-        io_uring_prep_poll_add(sqe, fd, POLLIN);
-    swale__uring_mark(sqe, NULL, order);
-}
-
-static void order_watches(struct swale__uring *uring)
-{
-    if (uring->watching)
-        return;
-    order_poll(uring, uring->watches->ops->descriptor(uring->watches), SWALE__ORDER_WATCHES, false);
-    uring->watching = true;
-}
-
-static int create_watches(struct swale__uring *uring)
-{
-    int error = swale__backend_epoll.create(&uring->watches, uring->loop);
-    if (!error && uring->bell_wanted)
-        show_outside(uring, uring->watches->ops->descriptor(uring->watches));
-    return error;
-}
-
-static int watch_channel(struct swale__backend *base, struct swale__channel *channel, unsigned events)
-{
-    struct swale__uring *uring = swale__uring_of(base);
-    int error = uring->watches ? 0 : create_watches(uring);
-    if (!error)
-        error = uring->watches->ops->watch(uring->watches, channel, events);
-    if (!error)
-        order_watches(uring);
-    return error;
-}
-
-static int dispatch_watches(struct swale__uring *uring)
-{
-    struct swale__backend *watches = uring->watches;
-    uring->watching = false;
-    int count = watches->ops->wait(watches, 0) == 0 ? watches->ops->dispatch(watches) : 0;
-    order_watches(uring);
-    return count;
-}
-
-static void wake(struct swale__backend *base)
-{
-    int saved = errno; /* of the code that a signal handler interrupts */
-    uint64_t one = 1;
-    ssize_t ignored = write(swale__uring_of(base)->wakeup, &one, sizeof one);
-    (void)ignored;
-    errno = saved;
-}
-
 /* ---- Answers ------------------------------------------------------------------------------------------ */
 
 static void has_room(struct swale__uring *uring, struct swale__channel *channel)
@@ -367,10 +259,10 @@ static int handle(struct swale__uring *uring, const struct io_uring_cqe *answer)
         return 0;
     case SWALE__ORDER_WAKE:
         if (!(answer->flags & IORING_CQE_F_MORE))
-            order_poll(uring, uring->wakeup, SWALE__ORDER_WAKE, true);
+            swale__uring_order_wakeups(uring);
         return 0;
     case SWALE__ORDER_WATCHES:
-        return dispatch_watches(uring);
+        return swale__uring_dispatch_watches(uring);
     default:
         handle_channel(uring, channel_of(answer), answer);
         return 1;
@@ -430,7 +322,7 @@ static int wait_for_answers(struct swale__backend *base, int timeout_ms)
         return error;
     if (!pthread_equal(uring->owner, pthread_self()))
         return SWALE_ERR_STATE;
-    register_bell(uring);
+    swale__uring_register_bell(uring);
     int result = enter(uring, timeout_ms);
     /* Time is over, a signal came, or the kernel is short of memory for the moment and has told us what it could. */
     bool harmless = result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
@@ -474,7 +366,7 @@ static void flush(struct swale__backend *base)
         if (!uring->hurry)
             finish_closes(uring);
     }
-    silence_bells(uring);
+    swale__uring_silence_bells(uring);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------------- */
@@ -553,7 +445,7 @@ static int create_parts(struct swale__uring *uring)
         error = swale__uring_buffers_create(uring);
     if (error)
         return error;
-    order_poll(uring, uring->wakeup, SWALE__ORDER_WAKE, true);
+    swale__uring_order_wakeups(uring);
     return 0;
 }
 
@@ -580,14 +472,14 @@ const struct swale__backend_ops swale__backend_uring = {
     .destroy = destroy,
     .wait = wait_for_answers,
     .dispatch = dispatch,
-    .wake = wake,
-    .descriptor = descriptor,
+    .wake = swale__uring_wake,
+    .descriptor = swale__uring_descriptor,
     .pending = pending,
     .flush = flush,
     .open = open_channel,
     .connect = connect_channel,
     .accept = swale__uring_accept,
-    .watch = watch_channel,
+    .watch = swale__uring_watch,
     .receive = swale__uring_receive,
     .send = swale__uring_send,
     .shutdown = swale__uring_shutdown,

@@ -3,6 +3,7 @@
  *     uring.c          the ring: its life, waiting, what the kernel has answered, descriptors opened and closed
  *     uring_accept.c   the standing order to accept, and those who wait to be admitted
  *     uring_buffers.c  the memory that the kernel receives into
+ *     uring_outside.c  foreign loops, watched descriptors, wakes
  *     uring_receive.c  standing orders to receive, and what comes while nobody wants it
  *     uring_send.c     sends, gathered over a turn
  *
@@ -147,6 +148,16 @@ void swale__uring_received(struct swale__uring *uring, struct swale__channel *ch
                            const struct io_uring_cqe *answer);
 
 void swale__uring_readable(struct swale__uring *uring, struct swale__channel *channel);
+
+/* uring_outside.c */
+int swale__uring_descriptor(struct swale__backend *base);
+/* For whoever waits on the descriptor, if anybody does: before a wait, and when everything has been seen to. */
+void swale__uring_register_bell(struct swale__uring *uring);
+void swale__uring_silence_bells(struct swale__uring *uring);
+int swale__uring_watch(struct swale__backend *base, struct swale__channel *channel, unsigned events);
+int swale__uring_dispatch_watches(struct swale__uring *uring);
+void swale__uring_order_wakeups(struct swale__uring *uring);
+void swale__uring_wake(struct swale__backend *base);
 
 /* uring_send.c */
 enum { SWALE__OUTBOX_SIZE = 1024 * 1024 };
