@@ -9,7 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from peers import Peer, take_steps  # noqa: E402
+from peers import Peer, Transports, take_steps  # noqa: E402
 from program import Certificate, Program, slack, until  # noqa: E402
 from proxies import Proxy  # noqa: E402
 from systems import SYSTEMS  # noqa: E402
@@ -47,10 +47,10 @@ class Matrix(unittest.TestCase):
         deflate = ["--deflate=context", "--compress-threshold", "16"]
         for offer, options in (("plain", []), ("deflate", deflate)):
             agreed = offer if "deflate" in system.client_can else "plain"
-            with Program(*options, tls=tls) as program:
-                url = f"{'wss' if tls else 'ws'}://localhost:{self.before(program.port, tls)}/echo"
+            with Transports(tls) if system.gateway else Program(*options, tls=tls) as server:
+                url = f"{'wss' if tls else 'ws'}://localhost:{self.before(server.port, tls)}{system.client_path}"
                 self.assertEqual(run(system.client, url, offer, *trusted), [f"agreed {agreed}", system.client_tells])
-                until(lambda: program.counted("peer-closed") == 1, slack(10), "the closing handshake")
+                until(lambda: server.counted("peer-closed") == 1, slack(10), "the closing handshake")
         passed["client"]["TLS" if tls else "plain"] = True
         passed["client"]["deflate"] = "deflate" in system.client_can
 

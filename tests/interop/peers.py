@@ -25,6 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = os.path.join(HERE, "servers")
 # Where those are that had to be compiled (CMakeLists.txt does that, once).
 COMPILED = os.environ.get("SWALE_INTEROP_PEERS", "")
+# The server of ours that is none of `swale serve`'s: transports.c.
+TRANSPORTS = os.environ.get("SWALE_INTEROP_TRANSPORTS", "")
 
 
 def jars(*patterns):
@@ -60,6 +62,7 @@ KINDS = {
     "em-websocket": (["ruby", "em_websocket.rb"], set()),
     "jetty": (java_class("JettyServer", *JETTY), {*DEFLATE, "subprotocol", "fragments"}),
     "tomcat": (java_class("TomcatServer", *TOMCAT), {*DEFLATE, "subprotocol", "fragments"}),
+    "transports": ([TRANSPORTS], set()),
 }
 
 
@@ -82,6 +85,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={**SANITIZER_OPTIONS, **os.environ},
         )
         self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
         self.reader.start()
@@ -110,6 +114,28 @@ class Peer:
     def end(self):
         self.kill()
         self.directory.cleanup()
+
+
+class Transports(Peer):
+    """Ours, for protocols above WebSocket. As Program, it must end well."""
+
+    def __init__(self, certificate=None):
+        super().__init__("transports", certificate)
+
+    def counted(self, reason):
+        return sum(line.startswith("closed ") and line.split()[2] == reason for line in self.lines)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        self.process.terminate()
+        try:
+            status = self.process.wait(slack(15))
+        finally:
+            self.end()
+        said = "\n".join(self.lines)
+        assert failure or status == 0 and not REPORT.search(said), f"status {status}: {said}"
 
 
 def take_steps(client, url, *steps, options=(), peer=None, environment=None):

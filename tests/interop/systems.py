@@ -59,6 +59,8 @@ class System:
     client: list = None  # the command, or none
     client_can: set = field(default_factory=lambda: ALL)
     client_tells: str = "closed 4000"  # how it has closed
+    client_path: str = "/echo"
+    gateway: bool = False  # its client speaks more than WebSocket: with transports.c, not `swale serve`
     server: str = None  # a kind of peers.py, or none
     server_path: str = "/echo"
     server_steps: tuple = ()  # where it is no plain echo
@@ -105,6 +107,14 @@ SYSTEMS = {
         NO_DEFLATE, server="sockjs", server_path="/echo/websocket",
         server_steps=(*(f"text:{size}" for size in (0, 1, 125, 126, 65535, 65536, 1 << 20)), "ping", "close:4000:bye", "end"),
         notes="texts only; offers no deflate"),
+    "sockjs-transport": System(
+        "SockJS (Node.js), its WebSocket transport", npm("sockjs"), script("node", "sockjs_transport.mjs"), NO_DEFLATE,
+        client_path="/sockjs", gateway=True, server="sockjs", server_path="/echo/000/session/websocket",
+        server_steps=("hear:o", *(
+            step for data in ("", "hello", "again and again, " * 5000)
+            for step in (f'send:["{data}"]', f'hear:a["{data}"]')), 'send:["one","two"]', 'hear:a["one"]', 'hear:a["two"]',
+            "ping", 'send:["swale:close 1000 bye"]', 'hear:c[1000,"bye"]', "lost:peer-closed", "end"),
+        notes="its frames are spoken by hand on our side; offers no deflate"),
     "chromium": System("Chromium", deb("chromium"), [*script("node", "browser.mjs"), "chromium"]),
     "nginx": System(
         "nginx, between", deb("nginx-light"), script("node", "ws.mjs"), server="websockets", proxy=nginx),
@@ -112,10 +122,11 @@ SYSTEMS = {
         "haproxy, between", deb("haproxy"), script("node", "ws.mjs"), server="websockets", proxy=haproxy),
     "firefox": System("Firefox", deb("firefox-esr"), [*script("node", "browser.mjs"), "firefox"]),
     "socket.io": System(
-        "Socket.IO (Node.js), its WebSocket transport", npm("socket.io"), server="socket.io",
+        "Socket.IO (Node.js), its WebSocket transport", npm("socket.io"), script("node", "socket_io.mjs"),
+        client_tells="closed io client disconnect", client_path="/", gateway=True, server="socket.io",
         server_path="/socket.io/?EIO=4&transport=websocket",
         server_steps=('hear:0{"sid":', "send:40", 'hear:40{"sid":', *(
             step for data in ("hello", "again and again, " * 5000)
             for step in (f'send:42["echo","{data}"]', f'hear:42["echo","{data}"]')), "ping", "close:1000:", "end"),
-        notes="packets of Engine.IO 4, spoken by hand"),
+        notes="packets of Engine.IO 4 and Socket.IO 5, spoken by hand on our side"),
 }

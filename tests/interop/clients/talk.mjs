@@ -7,7 +7,7 @@ const BYTES = Buffer.alloc(1 << 20).map((_, n) => n * 7 + n / 251);
 const same = (a, b) => (typeof a === "string" ? a === b : Buffer.compare(Buffer.from(a), Buffer.from(b)) === 0);
 
 // `open(url, deflate, trusted)` gives a socket as browsers have it (whose `extensions` are what was agreed).
-export async function talk(open) {
+export async function talk(open, { binary = true } = {}) {
   const [url, deflate, trusted] = process.argv.slice(2);
   const socket = open(url, deflate === "deflate", trusted);
   socket.binaryType = "nodebuffer" in socket ? "nodebuffer" : "arraybuffer";
@@ -27,7 +27,7 @@ export async function talk(open) {
 
   await Promise.race([failed, new Promise((resolve) => (socket.onopen = resolve))]);
   console.log("agreed", /^permessage-deflate/.test(socket.extensions) ? "deflate" : "plain");
-  for (const size of SIZES) await echo(TEXT.slice(0, size), BYTES.subarray(0, size));
+  for (const size of SIZES) await echo(TEXT.slice(0, size), ...(binary ? [BYTES.subarray(0, size)] : []));
   await echo(...Array.from({ length: 100 }, (_, number) => `message ${number}`));
   socket.close(4000, "bye");
   console.log("closed", await closed);
