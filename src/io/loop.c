@@ -52,13 +52,7 @@ static int wanted_backend(enum swale_backend *wanted)
     return SWALE_ERR_INVALID;
 }
 
-/* Has this system no io_uring for us, as against no memory or descriptors for anything? */
-static bool is_unavailable(int error)
-{
-    return error == -ENOSYS || error == -EPERM || error == -EACCES || error == -EINVAL || error == -EOPNOTSUPP;
-}
-
-/* The faster one, if it can be had. */
+/* The faster one, if it can be had. Whatever it lacks, epoll needs less of it. */
 static int create_some_backend(struct swale_loop *loop)
 {
     loop->why_not = swale__backend_uring.create(&loop->backend, loop);
@@ -67,7 +61,7 @@ static int create_some_backend(struct swale_loop *loop)
         loop->backend = NULL;
         loop->why_not = -EOPNOTSUPP;
     }
-    return is_unavailable(loop->why_not) ? swale__backend_epoll.create(&loop->backend, loop) : loop->why_not;
+    return loop->why_not ? swale__backend_epoll.create(&loop->backend, loop) : 0;
 }
 
 static int create_backend(struct swale_loop *loop, enum swale_backend wanted)

@@ -110,10 +110,12 @@ static int init(struct swale_server *server, const struct swale_server_options *
     return error ? error : add_workers(server, options->threads);
 }
 
+/* One of them is enough: most reasons hold for all. */
 static void log_backend(struct swale_server *server)
 {
     struct swale_record record = { .kind = SWALE_RECORD_BACKEND, .text = swale_text("epoll") };
-    swale_loop_backend(server->workers[0]->loop, &record.reason);
+    for (size_t i = 0; i < server->worker_count && !record.reason; i++)
+        swale_loop_backend(server->workers[i]->loop, &record.reason);
     if (record.reason)
         swale__log(server->workers[0], &record, (struct swale__about){ .stream = NULL });
 }
@@ -134,8 +136,7 @@ int swale_server_new(struct swale_server **server, const struct swale_server_opt
         swale_server_free(made);
         return error;
     }
-    if (made->worker_count > 0)
-        log_backend(made);
+    log_backend(made);
     *server = made;
     return 0;
 }

@@ -118,7 +118,7 @@ static int choose_where_it_is_forbidden(int error)
 static void where_it_is_forbidden_epoll_is_chosen(void **state)
 {
     (void)state;
-    static const int errors[] = { EPERM, ENOSYS, EINVAL };
+    static const int errors[] = { EPERM, ENOSYS, EINVAL, ENOMEM, EMFILE };
     for (size_t i = 0; i < COUNT_OF(errors); i++) {
         pid_t child = fork();
         assert_true(child >= 0);
