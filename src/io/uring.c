@@ -241,7 +241,7 @@ static void handle_channel(struct swale__uring *uring, struct swale__channel *ch
     if (order == SWALE__ORDER_RECEIVE)
         swale__uring_received(uring, channel, answer);
     else if (order == SWALE__ORDER_SEND)
-        swale__uring_send_failed(channel, answer->res);
+        swale__uring_sent(uring, channel, answer);
     else if (order == SWALE__ORDER_READABLE)
         swale__uring_readable(uring, channel);
     else if (order == SWALE__ORDER_ROOM)
@@ -259,7 +259,7 @@ static int handle(struct swale__uring *uring, const struct io_uring_cqe *answer)
         return 0;
     case SWALE__ORDER_WAKE:
         if (!(answer->flags & IORING_CQE_F_MORE))
-            swale__uring_order_wakeups(uring);
+            swale__uring_order_wakeups_again(uring);
         return 0;
     case SWALE__ORDER_WATCHES:
         return swale__uring_dispatch_watches(uring);

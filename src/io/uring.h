@@ -157,6 +157,7 @@ void swale__uring_silence_bells(struct swale__uring *uring);
 int swale__uring_watch(struct swale__backend *base, struct swale__channel *channel, unsigned events);
 int swale__uring_dispatch_watches(struct swale__uring *uring);
 void swale__uring_order_wakeups(struct swale__uring *uring);
+void swale__uring_order_wakeups_again(struct swale__uring *uring);
 void swale__uring_wake(struct swale__backend *base);
 
 /* uring_send.c */
@@ -166,7 +167,8 @@ ptrdiff_t swale__uring_send(struct swale__backend *base, struct swale__channel *
 bool swale__uring_is_sending(const struct swale__uring *uring, const struct swale__channel *channel);
 /* After the kernel was told of all sends, before anything else is done with its answers. */
 void swale__uring_settle_sends(struct swale__uring *uring);
-void swale__uring_send_failed(struct swale__channel *channel, int error);
+/* The answer to one that was not settled beforehand, or that failed. */
+void swale__uring_sent(struct swale__uring *uring, struct swale__channel *channel, const struct io_uring_cqe *answer);
 void swale__uring_has_room(struct swale__uring *uring, struct swale__channel *channel);
 void swale__uring_await_room(struct swale__uring *uring, struct swale__channel *channel);
 void swale__uring_shutdown(struct swale__backend *base, struct swale__channel *channel);

@@ -109,8 +109,8 @@ void swale__uring_lobby_free(struct swale__uring *uring)
 static void admit(struct swale__uring *uring, struct swale__channel *channel, int result)
 {
     struct swale__uring_lobby *lobby = &uring->lobby;
-    if (result == -ECANCELED || result == -EAGAIN)
-        return;
+    if (result == -ECANCELED || result == -EAGAIN || result == -EINTR)
+        return; /* that says nothing about anybody */
     if (result >= 0 && (lobby->first < lobby->end || lobby->admitted == ADMITTED_MAX)) {
         seat(uring, channel, result);
         return;

@@ -72,6 +72,15 @@ void swale__uring_order_wakeups(struct swale__uring *uring)
     order_poll(uring, uring->wakeup, SWALE__ORDER_WAKE, true);
 }
 
+/* The order has ended by itself. It would be answered at once, for ever, by a wake that has been seen to. */
+void swale__uring_order_wakeups_again(struct swale__uring *uring)
+{
+    uint64_t count;
+    ssize_t ignored = read(uring->wakeup, &count, sizeof count);
+    (void)ignored;
+    swale__uring_order_wakeups(uring);
+}
+
 static void order_watches(struct swale__uring *uring)
 {
     if (uring->watching)

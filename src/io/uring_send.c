@@ -120,6 +120,10 @@ static void retry(struct swale__work *work)
 {
     struct swale__parked *parked = SWALE__LIST_OWNER(work, struct swale__parked, retry);
     struct swale__channel *channel = parked->channel;
+    if (swale__uring_is_sending(parked->uring, channel)) { /* the kernel could not even be told of it */
+        swale__loop_at_next(parked->uring->loop, &parked->retry);
+        return;
+    }
     parked->retry.run = NULL;
     swale__uring_unpark_if_empty(channel);
     if (!(channel->armed & SWALE__ROOM)) /* else it was short, and goes on when there is room */
@@ -207,7 +211,7 @@ static int send_parked(struct swale__uring *uring, struct swale__channel *channe
     return 0;
 }
 
-void swale__uring_send_failed(struct swale__channel *channel, int error)
+static void fail(struct swale__channel *channel, int error)
 {
     if (channel->dead)
         return;
@@ -228,6 +232,13 @@ static bool settle(struct swale__uring *uring, struct swale__channel *channel, s
     }
     swale__uring_await_room(uring, channel);
     return true;
+}
+
+void swale__uring_sent(struct swale__uring *uring, struct swale__channel *channel, const struct io_uring_cqe *answer)
+{
+    struct io_uring_cqe settled = *answer;
+    if (!settle(uring, channel, &settled))
+        fail(channel, settled.res);
 }
 
 /* Nobody is called back from here: a new send must not be taken for one of those that are being settled. */
@@ -258,7 +269,7 @@ void swale__uring_has_room(struct swale__uring *uring, struct swale__channel *ch
 {
     int rest = has_unsent(channel) ? send_parked(uring, channel) : 0;
     if (rest < 0)
-        swale__uring_send_failed(channel, rest);
+        fail(channel, rest);
     else if (rest > 0)
         swale__uring_await_room(uring, channel);
     else
