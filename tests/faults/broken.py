@@ -1,4 +1,4 @@
-"""broken.py - the test's side of broken.c: what fails in a program, and what that has counted.
+"""broken.py - the test's side of broken.h: what fails in a program, and what that has counted.
 
     broken = Broken()
     with Program(..., environment=broken.environment()) as program:
@@ -13,10 +13,14 @@ import os
 import struct
 import tempfile
 
-ALLOCATE, ACCEPT, RECEIVE, SEND, EPOLL_ADD, EPOLL_WAIT = range(6)
-PLACES = 6
-# The places of the fields of struct page, in units of eight bytes.
-NTH, PERMYRIAD, ERROR, CLOCK, ALLOCATIONS, FAILED, BLOCKS, BYTES = 0, 1, 7, 13, 14, 15, 21, 22
+PLACES = 14
+ALLOCATE, ACCEPT, RECEIVE, SEND, EPOLL_ADD, EPOLL_WAIT, EVENTFD = range(7)
+RING_SETUP, RING_REGISTER, RING_ENTER, RING_RECEIVE, RING_SEND, RING_ACCEPT, RING_POLL = range(7, PLACES)
+# The places of the fields of struct broken_page, in units of eight bytes.
+NTH, PERMYRIAD, ERROR, CLOCK = 0, 1, 1 + PLACES, 1 + 2 * PLACES
+SPARED, ALLOCATIONS, FAILED = CLOCK + 1, CLOCK + 2, CLOCK + 3
+BLOCKS, BYTES = FAILED + PLACES, FAILED + PLACES + 1
+
 
 
 class Broken:
@@ -25,8 +29,8 @@ class Broken:
         self.file.truncate(mmap.PAGESIZE)
         self.page = mmap.mmap(self.file.fileno(), mmap.PAGESIZE)
 
-    def environment(self):
-        return {"LD_PRELOAD": os.environ["SWALE_BROKEN_LIBRARY"], "SWALE_BROKEN": self.file.name}
+    def environment(self, **more):
+        return {"LD_PRELOAD": os.environ["SWALE_BROKEN_LIBRARY"], "SWALE_BROKEN": self.file.name, **more}
 
     def _get(self, field):
         return struct.unpack_from("=q", self.page, field * 8)[0]
@@ -46,6 +50,10 @@ class Broken:
         self._set(NTH, 0)
         self._set(ALLOCATIONS, 0)
         self._set(NTH, nth)
+
+    def spare_those_of(self, program):
+        """The connections that it has now: orders to receive and to send do not break for them."""
+        self._set(SPARED, program.descriptors() + 1)
 
     def mend(self):
         self._set(NTH, 0)

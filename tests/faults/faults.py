@@ -9,10 +9,12 @@ from wire import opened
 
 
 class Faults:
-    """(name, act); act fails by an exception, and may return figures for people."""
+    """(name, act); act fails by an exception, and may return figures for people. `lacks` tells what this machine has
+    not, if they need something that not all have."""
 
-    def __init__(self):
+    def __init__(self, lacks=lambda: None):
         self.all = []
+        self.lacks = lacks
 
     def fault(self, name):
         def add(act):

@@ -26,6 +26,9 @@ def run_fault(name, act):
 
 def run_group(group, wanted):
     faults = importlib.import_module(group).FAULTS
+    if missing := faults.lacks():
+        print(f"SKIPPED: there is no {missing} here")
+        sys.exit(77)
     faults = [fault for fault in faults.all if not wanted or fault[0] in wanted]
     good = [run_fault(f"{group}.{name}", act) for name, act in faults]
     print(f"{len(good)} faults{', sanitized' if SANITIZED else ''}")
