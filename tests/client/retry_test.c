@@ -177,18 +177,31 @@ static void test_full_jitter(void **state)
     assert_int_equal(swale__retry_cap(&policy, 1), 200);
 }
 
-/* A storm of a thousand that has been failing for a while: no tenth of a second gets more than 3% of it. */
-static void test_a_storm_is_spread(void **state)
+/* The most of a storm of a thousand that one tenth of a second gets. */
+static unsigned largest_window(uint32_t failures, uint64_t seed)
 {
-    static unsigned windows[310];
+    unsigned windows[310] = { 0 };
     struct swale_reconnect policy = defaults();
-    struct swale_client_retry retry = { .reason = SWALE_ERR_RESOLVE, .failures = 5, .retry_after_ms = -1 };
-    uint64_t seed = 7;
-    (void)state;
+    struct swale_client_retry retry = { .reason = SWALE_ERR_RESOLVE, .failures = failures, .retry_after_ms = -1 };
+    unsigned most = 0;
     for (int i = 0; i < 1000; i++)
         windows[swale__retry_delay(&policy, &retry, 0, next_random(&seed)) / 100]++;
     for (size_t i = 0; i < COUNT_OF(windows); i++)
-        assert_true(windows[i] <= 30);
+        most = windows[i] > most ? windows[i] : most;
+    return most;
+}
+
+/* Once the ceiling has passed 5 s, no tenth of a second gets more than 3% of a storm, even if all are as far as each
+ * other. */
+static void test_a_storm_is_spread(void **state)
+{
+    enum { SEEDS = 100 };
+    struct swale_reconnect policy = defaults();
+    (void)state;
+    assert_true(swale__retry_cap(&policy, 4) <= 5000 && swale__retry_cap(&policy, 5) > 5000);
+    for (uint32_t failures = 5; failures <= 8; failures++)
+        for (uint64_t seed = 1; seed <= SEEDS; seed++)
+            assert_true(largest_window(failures, seed) <= 30);
 }
 
 static void test_retry_after(void **state)
