@@ -6,9 +6,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Answers that came at one time, to messages that left at one time: with many in flight, all that one read brought.
+ * They are counted together. */
+struct run {
+    uint64_t due, now;
+    uint64_t count, bytes; /* not counted yet */
+};
+
 struct echo {
     struct links links; /* first: links.c finds it here */
     struct senders senders;
+    struct run run;
     char *message;
     size_t size;
     enum swale_kind kind;
@@ -60,19 +68,38 @@ __attribute__((noinline)) static void verify(struct echo *echo, struct link *lin
         link->worker->tally->verified++;
 }
 
-static void take_answer(struct echo *echo, struct link *link, uint64_t now)
+static void count_run(struct worker *worker, struct run *run)
 {
-    struct worker *worker = link->worker;
     struct tally *tally = worker->tally;
+    if (run->count > 0 && worker_counts(worker, run->due)) {
+        tally->received += run->count;
+        histogram_record_many(&tally->latency, run->now > run->due ? run->now - run->due : 0, run->count);
+    }
+    if (run->count > 0 && worker_counts(worker, run->now)) {
+        tally->arrived += run->count;
+        tally->bytes_received += run->bytes;
+        worker->last = run->now;
+    }
+    run->count = run->bytes = 0;
+}
+
+/* Out of line, as verify is. */
+__attribute__((noinline)) static void begin_run(struct worker *worker, struct run *run, uint64_t due, uint64_t now)
+{
+    count_run(worker, run);
+    run->due = due;
+    run->now = now;
+}
+
+/* With its last part, of so many bytes. */
+static void take_answer(struct echo *echo, struct link *link, size_t size, uint64_t now)
+{
+    struct run *run = &echo->run;
     uint64_t due = senders_finish(&echo->senders, link);
-    if (worker_counts(worker, due)) {
-        tally->received++;
-        histogram_record(&tally->latency, now > due ? now - due : 0);
-    }
-    if (worker_counts(worker, now)) {
-        tally->arrived++;
-        worker->last = now;
-    }
+    if (run->due != due || run->now != now)
+        begin_run(link->worker, run, due, now);
+    run->count++;
+    run->bytes += size;
     senders_refill(&echo->senders, link, now);
 }
 
@@ -87,12 +114,12 @@ static void on_part(struct swale_client *client, const struct swale_part *part)
         return;
     }
     uint64_t now = worker_time(worker, link);
-    if (worker_counts(worker, now))
-        worker->tally->bytes_received += part->data.size;
     if (echo->verify)
         verify(echo, link, part);
     if (part->last)
-        take_answer(echo, link, now);
+        take_answer(echo, link, part->data.size, now);
+    else if (worker_counts(worker, now))
+        worker->tally->bytes_received += part->data.size;
 }
 
 static void on_drain(struct swale_client *client)
@@ -148,6 +175,12 @@ static void stop_echo(struct worker *worker)
     senders_stop(&echo->senders);
 }
 
+static void end_turn(struct worker *worker)
+{
+    struct echo *echo = worker->load;
+    count_run(worker, &echo->run);
+}
+
 static bool echo_settled(struct worker *worker)
 {
     struct echo *echo = worker->load;
@@ -165,4 +198,11 @@ static void free_echo(struct worker *worker)
     free(echo);
 }
 
-const struct worker_mode worker_echo = { open_echo, start_echo, stop_echo, echo_settled, free_echo };
+const struct worker_mode worker_echo = {
+    .open = open_echo,
+    .start = start_echo,
+    .stop = stop_echo,
+    .turned = end_turn,
+    .settled = echo_settled,
+    .done = free_echo,
+};

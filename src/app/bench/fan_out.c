@@ -330,5 +330,10 @@ static void free_fan_out(struct worker *worker)
     free(fan);
 }
 
-const struct worker_mode worker_fan_out = { open_fan_out, start_fan_out, stop_fan_out, fan_out_settled,
-                                            free_fan_out };
+const struct worker_mode worker_fan_out = {
+    .open = open_fan_out,
+    .start = start_fan_out,
+    .stop = stop_fan_out,
+    .settled = fan_out_settled,
+    .done = free_fan_out,
+};

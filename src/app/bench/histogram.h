@@ -30,7 +30,8 @@ static inline uint32_t histogram_bucket(uint64_t value)
     return (shift << HISTOGRAM_STEPS_LOG2) + (uint32_t)(value >> shift);
 }
 
-static inline void histogram_record(struct histogram *histogram, uint64_t value)
+/* So many times, at least once. */
+static inline void histogram_record_many(struct histogram *histogram, uint64_t value, uint64_t times)
 {
     if (value > HISTOGRAM_LARGEST)
         value = HISTOGRAM_LARGEST;
@@ -38,9 +39,14 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value)
         histogram->max = value;
     if (value < histogram->min || histogram->count == 0)
         histogram->min = value;
-    histogram->count++;
-    histogram->sum += value;
-    histogram->buckets[histogram_bucket(value)]++;
+    histogram->count += times;
+    histogram->sum += value * times;
+    histogram->buckets[histogram_bucket(value)] += times;
+}
+
+static inline void histogram_record(struct histogram *histogram, uint64_t value)
+{
+    histogram_record_many(histogram, value, 1);
 }
 
 /* Adds what `from` has seen. */

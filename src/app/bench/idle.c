@@ -43,4 +43,10 @@ static void free_idle(struct worker *worker)
     free(worker->load);
 }
 
-const struct worker_mode worker_idle = { open_idle, start_idle, stop_idle, idle_settled, free_idle };
+const struct worker_mode worker_idle = {
+    .open = open_idle,
+    .start = start_idle,
+    .stop = stop_idle,
+    .settled = idle_settled,
+    .done = free_idle,
+};

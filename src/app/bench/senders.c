@@ -69,25 +69,36 @@ static void send_assigned(struct senders *senders, struct link *link, uint64_t n
 
 /* ---- The closed loop -------------------------------------------------------------------------------- */
 
+/* What came of one that was counted as sent. Out of line: nearly always it is 0, and nobody asks. */
+__attribute__((noinline)) static void note_result(struct senders *senders, struct link *link, bool counts, int result)
+{
+    link->full = result == SWALE_FULL;
+    link->sent += result >= 0;
+    senders->worker->tally->sent -= counts && result < 0;
+    if (result == -ENOMEM)
+        worker_fail(senders->worker, result);
+}
+
 /* One for the one that has finished, while nothing waits: what nearly every answer asks for, in one go. */
 static bool refill_one(struct senders *senders, struct link *link, uint64_t now)
 {
-    struct worker *worker = senders->worker;
-    uint64_t in_flight = link->sent - link->finished;
-    if (link->sent < link->assigned || link->full || in_flight + 1 != senders->depth ||
-        in_flight == link->flights_size || link->assigned == link->limit || senders->to_assign == 1)
+    uint64_t number = link->assigned;
+    if (link->sent != number || link->full || number - link->finished + 1 != senders->depth ||
+        link->flights_size < senders->depth || number == link->limit || senders->to_assign == 1)
         return false;
-    link->flights[link->assigned++ & (link->flights_size - 1)] = (struct flight){ .due = now };
+    link->flights[number & (link->flights_size - 1)].due = now;
+    link->assigned = number + 1;
     senders->outstanding++;
     senders->to_assign--;
-    bool counts = worker_counts(worker, now);
-    worker->tally->asked += counts;
+    bool counts = worker_counts(senders->worker, now);
+    struct tally *tally = senders->worker->tally;
+    tally->asked += counts;
+    tally->sent += counts;
     int result = senders->send(link, now);
-    link->full = result == SWALE_FULL;
-    link->sent += result >= 0;
-    worker->tally->sent += counts && result >= 0;
-    if (result == -ENOMEM)
-        worker_fail(worker, result);
+    if (result == 0)
+        link->sent = number + 1;
+    else
+        note_result(senders, link, counts, result);
     return true;
 }
 

@@ -220,4 +220,10 @@ static void free_storm(struct worker *worker)
     free(storm);
 }
 
-const struct worker_mode worker_storm = { open_storm, start_storm, stop_storm, storm_settled, free_storm };
+const struct worker_mode worker_storm = {
+    .open = open_storm,
+    .start = start_storm,
+    .stop = stop_storm,
+    .settled = storm_settled,
+    .done = free_storm,
+};

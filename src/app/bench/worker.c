@@ -232,6 +232,8 @@ static int run(struct worker *worker)
         if (events < 0)
             return events;
         worker->turn++;
+        if (worker->mode->turned)
+            worker->mode->turned(worker);
         if (worker->stopped && (worker->mode->settled(worker) || ticker_now() >= worker->deadline))
             worker->finished = true;
     }

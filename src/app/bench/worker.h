@@ -21,6 +21,7 @@ struct worker_mode {
     int (*open)(struct worker *worker);     /* begins to connect, and calls worker_ready when it has; or an error */
     void (*start)(struct worker *worker);   /* the load begins */
     void (*stop)(struct worker *worker);    /* sends no more */
+    void (*turned)(struct worker *worker);  /* behind each turn of the loop; NULL: there is nothing to do */
     bool (*settled)(struct worker *worker); /* nothing is to come any more. After stop, each turn */
     void (*done)(struct worker *worker);    /* frees all; also after an open that failed */
 };

@@ -75,6 +75,20 @@ static void small_values_are_exact(void **state)
     assert_true(histogram_mean(&histogram) == 1023.5);
 }
 
+static void many_at_once_are_as_one_by_one(void **state)
+{
+    uint64_t seed = 3;
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        uint64_t value = next_random(&seed) >> next_random(&seed) % 50; /* some are too long, too */
+        uint64_t times = 1 + next_random(&seed) % 40;
+        histogram_record_many(&histogram, value, times);
+        for (uint64_t n = 0; n < times; n++)
+            histogram_record(&other, value);
+    }
+    assert_memory_equal(&histogram, &other, sizeof histogram);
+}
+
 static void one_value_is_all_quantiles(void **state)
 {
     (void)state;
@@ -164,6 +178,7 @@ int main(void)
         cmocka_unit_test_setup(an_empty_one_has_nothing, empty),
         cmocka_unit_test_setup(buckets_are_in_order_and_narrow, empty),
         cmocka_unit_test_setup(small_values_are_exact, empty),
+        cmocka_unit_test_setup(many_at_once_are_as_one_by_one, empty),
         cmocka_unit_test_setup(one_value_is_all_quantiles, empty),
         cmocka_unit_test_setup(what_is_too_long_counts_as_the_longest, empty),
         cmocka_unit_test_setup(quantiles_are_those_of_the_sorted_values, empty),
