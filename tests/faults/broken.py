@@ -13,6 +13,8 @@ import os
 import struct
 import tempfile
 
+from program import SANITIZER_OPTIONS
+
 PLACES = 14
 ALLOCATE, ACCEPT, RECEIVE, SEND, EPOLL_ADD, EPOLL_WAIT, EVENTFD = range(7)
 RING_SETUP, RING_REGISTER, RING_ENTER, RING_RECEIVE, RING_SEND, RING_ACCEPT, RING_POLL = range(7, PLACES)
@@ -30,7 +32,9 @@ class Broken:
         self.page = mmap.mmap(self.file.fileno(), mmap.PAGESIZE)
 
     def environment(self, **more):
-        return {"LD_PRELOAD": os.environ["SWALE_BROKEN_LIBRARY"], "SWALE_BROKEN": self.file.name, **more}
+        options = SANITIZER_OPTIONS["ASAN_OPTIONS"] + ":verify_asan_link_order=0"  # it need not be the first library
+        library = os.environ["SWALE_BROKEN_LIBRARY"]
+        return {"LD_PRELOAD": library, "SWALE_BROKEN": self.file.name, "ASAN_OPTIONS": options, **more}
 
     def _get(self, field):
         return struct.unpack_from("=q", self.page, field * 8)[0]
