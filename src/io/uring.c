@@ -15,90 +15,11 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Orders of one turn (more are handed over in between), and answers, one for each connection that something came
  * from. What does not fit waits in the kernel, at a higher price. */
 enum { ORDERS = 1024, ANSWERS = 16 * 1024 };
-
-enum { ORDER_BITS = 7 }; /* of user_data: a channel is aligned to more than that */
-
-/* ---- Orders ------------------------------------------------------------------------------------------- */
-
-int swale__uring_register(struct swale__uring *uring, unsigned what, const void *argument, unsigned count)
-{
-    return syscall(__NR_io_uring_register, uring->ring.ring_fd, what, argument, count) < 0 ? -errno : 0;
-}
-
-static int enable(struct swale__uring *uring)
-{
-    if (uring->enabled)
-        return 0;
-    int error = swale__uring_register(uring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-    if (error)
-        return error;
-    uring->enabled = true;
-    uring->owner = pthread_self();
-    io_uring_register_ring_fd(&uring->ring); /* saves the kernel a look-up in each wait; goes without, too */
-    return 0;
-}
-
-struct io_uring_sqe *swale__uring_order(struct swale__uring *uring)
-{
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
-    if (!sqe && enable(uring) == 0) {
-        io_uring_submit(&uring->ring);
-        sqe = io_uring_get_sqe(&uring->ring);
-    }
-    return sqe;
-}
-
-void swale__uring_mark(struct io_uring_sqe *sqe, void *channel, enum swale__uring_order order)
-{
-    sqe->user_data = (uint64_t)(uintptr_t)channel | order;
-}
-
-static struct swale__channel *channel_of(const struct io_uring_cqe *answer)
-{
-    return (void *)(uintptr_t)(answer->user_data & ~(uint64_t)ORDER_BITS);
-}
-
-struct swale__channel *swale__uring_channel_of(const struct io_uring_cqe *answer, enum swale__uring_order order)
-{
-    return (answer->user_data & ORDER_BITS) == order ? channel_of(answer) : NULL;
-}
-
-static void cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order)
-{
-    struct io_uring_sqe *sqe = swale__uring_order(uring);
-    if (!sqe) {
-        shutdown(channel->fd, SHUT_RDWR); /* ends every order, too */
-        return;
-    }
-    io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)channel | order, 0);
-    swale__uring_mark(sqe, NULL, SWALE__ORDER_NONE);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-}
-
-void swale__uring_order_poll(struct swale__uring *uring, struct swale__channel *channel, short events,
-                             enum swale__uring_order order, uint8_t armed)
-{
-    struct io_uring_sqe *sqe = swale__uring_order(uring);
-    if (!sqe)
-        return;
-    io_uring_prep_poll_add(sqe, channel->fd, (unsigned)events);
-    swale__uring_mark(sqe, channel, order);
-    channel->armed |= armed;
-}
-
-void swale__uring_cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order)
-{
-    if (channel->armed & SWALE__CANCEL)
-        return;
-    cancel(uring, channel, order);
-    channel->armed |= SWALE__CANCEL;
-}
 
 /* ---- Channels ----------------------------------------------------------------------------------------- */
 
@@ -206,15 +127,15 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
     channel->release = (struct swale__work){ .run = release };
     swale__list_append(&uring->closing, &channel->release.node);
     if (channel->armed & SWALE__RECEIVE)
-        swale__uring_cancel(uring, channel, SWALE__ORDER_RECEIVE);
+        swale__uring_cancel_standing(uring, channel, SWALE__ORDER_RECEIVE);
     if (channel->armed & SWALE__ACCEPT)
-        swale__uring_cancel(uring, channel, SWALE__ORDER_ACCEPT);
+        swale__uring_cancel_standing(uring, channel, SWALE__ORDER_ACCEPT);
     if (channel->user->accepted)
         swale__uring_turn_away(uring, channel);
     if (channel->armed & SWALE__ROOM)
-        cancel(uring, channel, SWALE__ORDER_ROOM);
+        swale__uring_cancel(uring, channel, SWALE__ORDER_ROOM);
     if (channel->armed & SWALE__READABLE)
-        cancel(uring, channel, SWALE__ORDER_READABLE);
+        swale__uring_cancel(uring, channel, SWALE__ORDER_READABLE);
     if (!(channel->armed & SWALE__IN_KERNEL))
         finish_close(uring, channel);
     else if (uring->enabled && !swale__loop_here(uring->loop))
@@ -237,7 +158,7 @@ static void has_room(struct swale__uring *uring, struct swale__channel *channel)
 static void handle_channel(struct swale__uring *uring, struct swale__channel *channel,
                            const struct io_uring_cqe *answer)
 {
-    enum swale__uring_order order = answer->user_data & ORDER_BITS;
+    enum swale__uring_order order = swale__uring_kind(answer);
     if (order == SWALE__ORDER_RECEIVE)
         swale__uring_received(uring, channel, answer);
     else if (order == SWALE__ORDER_SEND)
@@ -264,7 +185,7 @@ static int handle(struct swale__uring *uring, const struct io_uring_cqe *answer)
     case SWALE__ORDER_WATCHES:
         return swale__uring_dispatch_watches(uring);
     default:
-        handle_channel(uring, channel_of(answer), answer);
+        handle_channel(uring, swale__uring_owner(answer), answer);
         return 1;
     }
 }
@@ -305,7 +226,8 @@ static int dispatch(struct swale__backend *base)
 
 static int enter(struct swale__uring *uring, int timeout_ms)
 {
-    if (timeout_ms == 0 || uring->hurry)
+    bool all_told = swale__uring_move_up(uring);
+    if (timeout_ms == 0 || uring->hurry || !all_told)
         return io_uring_submit_and_get_events(&uring->ring);
     if (timeout_ms < 0)
         return io_uring_submit_and_wait(&uring->ring, 1);
@@ -317,7 +239,7 @@ static int enter(struct swale__uring *uring, int timeout_ms)
 static int wait_for_answers(struct swale__backend *base, int timeout_ms)
 {
     struct swale__uring *uring = swale__uring_of(base);
-    int error = enable(uring);
+    int error = swale__uring_enable(uring);
     if (error)
         return error;
     if (!pthread_equal(uring->owner, pthread_self()))
@@ -332,7 +254,7 @@ static int wait_for_answers(struct swale__backend *base, int timeout_ms)
 static bool pending(const struct swale__backend *base)
 {
     const struct swale__uring *uring = (const struct swale__uring *)base;
-    return uring->hurry || io_uring_sq_ready(&uring->ring) > 0;
+    return uring->hurry || swale__uring_has_orders(uring);
 }
 
 /* Before their turn comes: nobody is called back for a closed channel. (But not if there are bytes: what the buffers
@@ -344,7 +266,7 @@ static void read_answers_to_closed(struct swale__uring *uring)
     io_uring_for_each_cqe(&uring->ring, head, place)
     {
         struct io_uring_cqe answer = *place;
-        struct swale__channel *channel = channel_of(&answer);
+        struct swale__channel *channel = swale__uring_owner(&answer);
         if (!channel || !channel->closed || (answer.flags & IORING_CQE_F_BUFFER))
             continue;
         place->user_data = SWALE__ORDER_NONE;
@@ -357,9 +279,10 @@ static void flush(struct swale__backend *base)
 {
     enum { TRIES = 100 }; /* the kernel cancels at once, but not all of many */
     struct swale__uring *uring = swale__uring_of(base);
-    if (enable(uring) != 0 || !pthread_equal(uring->owner, pthread_self()))
+    if (swale__uring_enable(uring) != 0 || !pthread_equal(uring->owner, pthread_self()))
         return;
     for (int i = 0; i < TRIES && (pending(base) || !swale__list_empty(&uring->closing)); i++) {
+        swale__uring_move_up(uring);
         io_uring_submit_and_get_events(&uring->ring);
         swale__uring_settle_sends(uring);
         read_answers_to_closed(uring);
@@ -415,6 +338,7 @@ static void destroy(struct swale__backend *base)
         close(uring->outside);
     swale__uring_buffers_free(uring);
     swale__uring_lobby_free(uring);
+    swale__uring_line_free(uring);
     if (uring->outbox)
         swale__free(loop->allocator, uring->outbox, SWALE__OUTBOX_SIZE);
     swale__free(loop->allocator, uring, sizeof *uring);

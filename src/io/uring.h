@@ -3,6 +3,7 @@
  *     uring.c          the ring: its life, waiting, what the kernel has answered, descriptors opened and closed
  *     uring_accept.c   the standing order to accept, and those who wait to be admitted
  *     uring_buffers.c  the memory that the kernel receives into
+ *     uring_orders.c   orders, on their way to the kernel
  *     uring_outside.c  foreign loops, watched descriptors, wakes
  *     uring_receive.c  standing orders to receive, and what comes while nobody wants it
  *     uring_send.c     sends, gathered over a turn
@@ -70,6 +71,12 @@ struct swale__uring_lobby {
     struct swale__work admit;
 };
 
+/* Orders that the ring has no place for while the kernel takes none. */
+struct swale__uring_line {
+    struct io_uring_sqe *orders;
+    size_t first, end, room;
+};
+
 struct swale__uring {
     struct swale__backend base;
     struct swale_loop *loop;
@@ -83,6 +90,7 @@ struct swale__uring {
     bool bell_wanted, has_bell;
     struct swale__backend *watches; /* an epoll of its own; NULL until there are any */
     bool watching;                  /* the kernel has the order to tell of it */
+    struct swale__uring_line line;
     struct swale__uring_buffers buffers;
     struct swale__uring_lobby lobby;
     char *outbox; /* what the sends of this turn are gathered in; NULL before the first */
@@ -100,24 +108,6 @@ static inline struct swale__uring *swale__uring_of(struct swale__backend *base)
 {
     return (struct swale__uring *)base;
 }
-
-/* io_uring_register(2): 0, or -errno. (Debian 12's liburing has it for some of its uses only.) */
-int swale__uring_register(struct swale__uring *uring, unsigned what, const void *argument, unsigned count);
-
-/* A place for an order, marked with whom it is for. NULL only when the kernel is out of memory. */
-struct io_uring_sqe *swale__uring_order(struct swale__uring *uring);
-void swale__uring_mark(struct io_uring_sqe *sqe, void *channel, enum swale__uring_order order);
-
-/* An order to tell once when the channel is ready. Does nothing when the kernel is out of memory: a connection that
- * is silent ends by its deadlines. */
-void swale__uring_order_poll(struct swale__uring *uring, struct swale__channel *channel, short events,
-                             enum swale__uring_order order, uint8_t armed);
-
-/* Whose answer this is, if it is one to that kind of order, else NULL. */
-struct swale__channel *swale__uring_channel_of(const struct io_uring_cqe *answer, enum swale__uring_order order);
-
-/* Cancels an order, whose last answer will still come. */
-void swale__uring_cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order);
 
 /* Whoever is told of an error hears nothing more. */
 void swale__uring_declare_dead(struct swale__channel *channel);
@@ -148,6 +138,32 @@ void swale__uring_received(struct swale__uring *uring, struct swale__channel *ch
                            const struct io_uring_cqe *answer);
 
 void swale__uring_readable(struct swale__uring *uring, struct swale__channel *channel);
+
+/* uring_orders.c */
+/* io_uring_register(2): 0, or -errno. (Debian 12's liburing has it for some of its uses only.) */
+int swale__uring_register(struct swale__uring *uring, unsigned what, const void *argument, unsigned count);
+/* From now on this thread is the ring's owner. */
+int swale__uring_enable(struct swale__uring *uring);
+/* A place for an order, to be filled before the next one is asked for, and marked with whom it is for. NULL only when
+ * neither the kernel nor we have memory. */
+struct io_uring_sqe *swale__uring_order(struct swale__uring *uring);
+void swale__uring_mark(struct io_uring_sqe *sqe, void *channel, enum swale__uring_order order);
+/* Whose answer this is, and to what kind of order. */
+struct swale__channel *swale__uring_owner(const struct io_uring_cqe *answer);
+enum swale__uring_order swale__uring_kind(const struct io_uring_cqe *answer);
+/* Is there any that the kernel has not been told of? */
+bool swale__uring_has_orders(const struct swale__uring *uring);
+/* Before all are submitted: makes places for those in the line. Whether there are enough. */
+bool swale__uring_move_up(struct swale__uring *uring);
+void swale__uring_line_free(struct swale__uring *uring);
+/* An order to tell once when the channel is ready. Does nothing without memory: a connection that is silent ends by
+ * its deadlines. */
+void swale__uring_order_poll(struct swale__uring *uring, struct swale__channel *channel, short events,
+                             enum swale__uring_order order, uint8_t armed);
+/* Cancels an order, whose last answer will still come. The standing one, to receive or to accept: once. */
+void swale__uring_cancel(struct swale__uring *uring, struct swale__channel *channel, enum swale__uring_order order);
+void swale__uring_cancel_standing(struct swale__uring *uring, struct swale__channel *channel,
+                                  enum swale__uring_order order);
 
 /* uring_outside.c */
 int swale__uring_descriptor(struct swale__backend *base);

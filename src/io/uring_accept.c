@@ -35,7 +35,7 @@ int swale__uring_accept(struct swale__backend *base, struct swale__channel *chan
         return channel->armed ? 0 : -ENOMEM;
     }
     if (!on && (channel->armed & SWALE__ACCEPT))
-        swale__uring_cancel(uring, channel, SWALE__ORDER_ACCEPT);
+        swale__uring_cancel_standing(uring, channel, SWALE__ORDER_ACCEPT);
     return 0;
 }
 

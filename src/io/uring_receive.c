@@ -164,7 +164,7 @@ static void switch_to_bulk(struct swale__uring *uring, struct swale__channel *ch
     channel->bulk = true;
     channel->meagre = 0;
     if (channel->armed & SWALE__RECEIVE)
-        swale__uring_cancel(uring, channel, SWALE__ORDER_RECEIVE);
+        swale__uring_cancel_standing(uring, channel, SWALE__ORDER_RECEIVE);
 }
 
 /* Wanted as it is, but not in the same turn. */

@@ -133,6 +133,7 @@ static void retry(struct swale__work *work)
 /* Whether the kernel could be told at once of all sends so far. */
 static bool settle_now(struct swale__uring *uring)
 {
+    swale__uring_move_up(uring);
     io_uring_submit(&uring->ring);
     swale__uring_settle_sends(uring);
     return uring->sends == 0;
@@ -250,14 +251,13 @@ void swale__uring_settle_sends(struct swale__uring *uring)
     if (uring->sends == 0)
         return;
     /* Not all may be submitted, and some answers cannot be seen until others have been read. */
-    if (io_uring_sq_ready(&uring->ring) > 0 || (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW)) {
+    if (swale__uring_has_orders(uring) || (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_CQ_OVERFLOW)) {
         uring->hurry = true;
         return;
     }
     io_uring_for_each_cqe(&uring->ring, head, answer)
     {
-        struct swale__channel *channel = swale__uring_channel_of(answer, SWALE__ORDER_SEND);
-        if (channel && settle(uring, channel, answer))
+        if (swale__uring_kind(answer) == SWALE__ORDER_SEND && settle(uring, swale__uring_owner(answer), answer))
             answer->user_data = SWALE__ORDER_NONE;
     }
     uring->sends = 0;

@@ -100,6 +100,7 @@ for name, kind in (("interrupted", errno.EINTR), ("nothing-yet", errno.EAGAIN)):
     row(name, *((place, 0.3, kind) for place in places), at_start=NONE_STANDS)
 row("a-byte-at-a-time", (RING_SEND, 0.3, 0))
 row("answers-overflow", (RING_SEND, 0.5, 0), at_start=SMALLEST)
+row("answers-overflow-and-enter-fails", (RING_SEND, 0.3, 0), (RING_ENTER, 0.3, errno.EAGAIN), at_start=SMALLEST)
 row("whole-buffers", (RING_RECEIVE, 0.3, errno.ENOBUFS), (RING_SEND, 0.3, 0), at_start=[(RING_REGISTER, 0)])
 
 
