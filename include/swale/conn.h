@@ -8,9 +8,9 @@
  * swale_conn_close and swale_conn_abort included: memory goes at the end of the turn.
  *
  * All that a connection sends in one turn of the loop leaves in one gather write, at the turn's end. Only bulk leaves
- * sooner: 8 KiB and more in answer to one run of received bytes, and what exceeds the high-water mark. Where more than
- * a thousand connections have something to send, the others follow in the next turns, and what comes in between is
- * answered in between.
+ * sooner: 8 KiB and more in answer to one run of received bytes, and what exceeds the high-water mark. Where more
+ * than a thousand connections have something to send, the others follow in the next turns, and what comes in between
+ * is answered in between.
  */
 #ifndef SWALE_CONN_H
 #define SWALE_CONN_H
