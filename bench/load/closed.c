@@ -2,7 +2,7 @@
 #include "closed.h"
 
 #include "load.h"
-#include "peer.h"
+#include "peers.h"
 #include "script.h"
 
 #include <poll.h>
@@ -11,31 +11,38 @@
 
 enum { WARM_UP_MS = 300, PATIENCE_MS = 10000, SILENCE_MS = 8000 };
 
-static struct peer *peers; /* in a fan-out the publisher is the first */
-static const struct turns *turns;
 static unsigned long long finished;
 
-size_t peer_unsent(const struct peer *peer, const char **data)
+static unsigned long long run_until(double end)
 {
-    size_t run = script.room - peer->sent;
-    *data = script.requests + peer->sent;
-    return run < peer->to_send ? run : peer->to_send;
+    while (now() < end)
+        peers_turn(true);
+    return finished;
 }
 
-void peer_sent(struct peer *peer, size_t size)
+/* What has been asked stays under way; everything from now on is measured. */
+static void run(void)
 {
-    peer->to_send -= size;
-    peer->sent = (peer->sent + size) % script.round_size;
-    bytes_sent += size;
+    run_until(now() + WARM_UP_MS / 1e3);
+    measure(run_until);
+    peers_close();
 }
 
-static void ask(struct peer *peer, size_t count)
+/* ---- Echo: each answer is followed by the next request ------------------------------------------------ */
+
+static void ask_again(struct peer *peer, size_t done)
 {
-    for (size_t n = 0; n < count; n++) {
-        peer->to_send += script.messages[peer->request].size;
-        peer->request = (peer->request + 1) % script.count;
-    }
-    turns->push(peer);
+    finished += done;
+    peers_ask(peer, done);
+}
+
+void closed_echo(void)
+{
+    peers_make(ask_again);
+    peers_open();
+    for (int n = 0; n < peers_count(); n++)
+        peers_ask(&peers[n], (size_t)plan.depth);
+    run();
 }
 
 /* ---- Fan-out: what has reached all subscribers is followed by the next publish ----------------------- */
@@ -46,96 +53,35 @@ static size_t published_done;
 static void take_deliveries(struct peer *peer, size_t done)
 {
     size_t depth = (size_t)plan.depth, before = published_done;
+    finished += done;
     for (; done > 0; done--, peer->heard++)
         missing[peer->heard % depth]--;
     for (; missing[published_done % depth] == 0; published_done++)
         missing[published_done % depth] = (unsigned)plan.connections;
     if (published_done > before)
-        ask(&peers[0], published_done - before);
+        peers_ask(&peers[0], published_done - before);
 }
 
-static void start_fan_out(void)
+void closed_fan_out(void)
 {
+    peers_make(take_deliveries);
+    peers_open();
     missing = calloc((size_t)plan.depth, sizeof *missing);
     if (!missing)
         refuse("out of memory");
     for (int n = 0; n < plan.depth; n++)
         missing[n] = (unsigned)plan.connections;
-    ask(&peers[0], (size_t)plan.depth);
-}
-
-/* ---- Both -------------------------------------------------------------------------------------------- */
-
-/* In an echo each answer is followed by the next request. */
-void peer_hears(struct peer *peer, const char *data, size_t size)
-{
-    if (plan.mode == LOAD_FAN_OUT && peer == &peers[0])
-        return; /* what the server tells a publisher is of no interest */
-    size_t done = answers_take(&peer->answers, data, size);
-    finished += done;
-    if (plan.mode == LOAD_FAN_OUT)
-        take_deliveries(peer, done);
-    else if (plan.mode == LOAD_ECHO && done > 0)
-        ask(peer, done);
-}
-
-static unsigned long long run_until(double end)
-{
-    turns->run(end);
-    return finished;
-}
-
-static int count_peers(void)
-{
-    return plan.connections + (plan.mode == LOAD_FAN_OUT);
-}
-
-static void make_peers(void)
-{
-    peers = calloc((size_t)count_peers(), sizeof *peers);
-    if (!peers)
-        refuse("out of memory");
-    script_make();
-}
-
-/* Opens the next ones, all at a time, and returns how many. */
-static int open_some(int first)
-{
-    enum { SOME = 64 };
-    static struct opening some[SOME];
-    int count = count_peers() - first < SOME ? count_peers() - first : SOME;
-    for (int n = 0; n < count; n++)
-        opening_begin(&some[n], plan.mode == LOAD_FAN_OUT && first + n == 0 ? plan.publisher : plan.path);
-    for (int n = 0; n < count; n++) {
-        opening_finish(&some[n]);
-        peers[first + n].link = some[n].link;
-    }
-    return count;
-}
-
-static void close_peers(void)
-{
-    for (int n = 0; n < count_peers(); n++)
-        link_reset(&peers[n].link);
-}
-
-void closed_run(void)
-{
-    make_peers();
-    for (int opened = 0; opened < count_peers();)
-        opened += open_some(opened);
-    turns = plan.uring && !plan.tls ? &turns_uring : &turns_epoll;
-    turns->open(peers, count_peers());
-    if (plan.mode == LOAD_FAN_OUT)
-        start_fan_out();
-    for (int n = 0; n < count_peers() && plan.mode == LOAD_ECHO; n++)
-        ask(&peers[n], (size_t)plan.depth);
-    run_until(now() + WARM_UP_MS / 1e3);
-    measure(run_until);
-    close_peers();
+    peers_ask(&peers[0], (size_t)plan.depth);
+    run();
 }
 
 /* ---- Idle -------------------------------------------------------------------------------------------- */
+
+static void count_answers(struct peer *peer, size_t done)
+{
+    (void)peer;
+    finished += done;
+}
 
 /* Waits for one answer. */
 static void await(struct peer *peer)
@@ -167,10 +113,10 @@ static void exchange(int first, int count)
  * ends, those that are silent while the others are opened. */
 void closed_idle(void)
 {
-    make_peers();
+    peers_make(count_answers);
     double heard = now();
-    for (int opened = 0; opened < count_peers();) {
-        int count = open_some(opened);
+    for (int opened = 0; opened < peers_count();) {
+        int count = peers_open_some(opened);
         exchange(opened, count);
         opened += count;
         if (now() > heard + SILENCE_MS / 1e3) {
@@ -180,7 +126,6 @@ void closed_idle(void)
     }
     printf("ready\n");
     fflush(stdout);
-    while (getchar() != EOF)
-        continue;
-    close_peers();
+    wait_for_end();
+    peers_close();
 }

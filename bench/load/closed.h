@@ -2,8 +2,9 @@
 #ifndef BENCH_CLOSED_H
 #define BENCH_CLOSED_H
 
-/* Keeps plan.depth messages in flight, on each connection (echo) or for all of them (fan-out), and measures. */
-void closed_run(void);
+/* Keep plan.depth messages in flight, on each connection (echo) or for all of them (fan-out), and measure. */
+void closed_echo(void);
+void closed_fan_out(void);
 
 /* Opens the connections, exchanges one message on each, says "ready", and holds them until standard input ends. */
 void closed_idle(void);

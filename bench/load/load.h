@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum load_mode { LOAD_ECHO, LOAD_FAN_OUT, LOAD_IDLE, LOAD_STORM };
+enum load_mode { LOAD_ECHO, LOAD_FAN_OUT, LOAD_IDLE, LOAD_STORM, LOAD_OPEN };
 enum load_payload { LOAD_BINARY, LOAD_ASCII, LOAD_CJK, LOAD_JSON };
 /* Shared: no context is kept between messages. Dedicated: each side keeps its window. */
 enum load_deflate { LOAD_PLAIN, LOAD_SHARED, LOAD_DEDICATED };
@@ -19,6 +19,7 @@ struct plan {
     size_t size;
     int depth;
     double seconds;
+    double rate; /* of an open loop: messages a second */
     enum load_payload payload;
     enum load_deflate deflate;
     bool tls, resume;
@@ -32,6 +33,12 @@ _Noreturn void fail(const char *what); /* with errno */
 _Noreturn void refuse(const char *what);
 
 double now(void); /* seconds */
+
+/* Says "start", and waits for a line on standard input: false, there is none. */
+bool wait_for_start(void);
+
+/* Holds still until standard input ends. */
+void wait_for_end(void);
 
 /* Says "start", waits for a line on standard input, calls `run`, which returns how many units have been done at the
  * end it is given, and says what was done (see load.c). The caller reads the accounts of the server meanwhile. */

@@ -7,12 +7,14 @@
  * Modes: echo, fan-out, storm (handshakes) say "start" when they are warm, wait for a line on standard input, run,
  * and then say in one line of JSON what they did: "units" (messages, deliveries, handshakes), "seconds", and "sent"
  * and "received", bytes of frames. They hold still until standard input ends, so that their accounts can be read.
+ * open does the same, and tells of latencies instead of bytes.
  * idle says "ready", and holds its connections until then. CPU time is for the caller to read from the system's
  * accounts. */
 #include "load.h"
 
 #include "closed.h"
 #include "link.h"
+#include "open.h"
 #include "storm.h"
 
 #include <errno.h>
@@ -25,7 +27,7 @@
 
 enum { PATIENCE = 10 }; /* seconds */
 
-struct plan plan = { .connections = 100, .size = 20, .depth = 1, .seconds = 3 };
+struct plan plan = { .connections = 100, .size = 20, .depth = 1, .seconds = 3, .rate = 10000 };
 unsigned long long bytes_sent, bytes_received;
 
 void fail(const char *what)
@@ -47,11 +49,22 @@ double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-void measure(unsigned long long (*run)(double end))
+bool wait_for_start(void)
 {
     printf("start\n");
     fflush(stdout);
-    if (getchar() == EOF)
+    return getchar() != EOF;
+}
+
+void wait_for_end(void)
+{
+    while (getchar() != EOF)
+        continue;
+}
+
+void measure(unsigned long long (*run)(double end))
+{
+    if (!wait_for_start())
         return;
     unsigned long long sent = bytes_sent, received = bytes_received, before = run(0);
     double start = now();
@@ -61,24 +74,24 @@ void measure(unsigned long long (*run)(double end))
     printf("{\"units\": %llu, \"seconds\": %.6f, \"sent\": %llu, \"received\": %llu}\n", units, now() - start,
            bytes_sent - sent, bytes_received - received);
     fflush(stdout);
-    while (getchar() != EOF)
-        continue;
+    wait_for_end();
 }
 
 /* ---- The command line --------------------------------------------------------------------------------- */
 
 static const char usage[] =
-    "usage: load echo|fan-out|storm|idle PORT [OPTION VALUE]...\n"
+    "usage: load echo|fan-out|storm|open|idle PORT [OPTION VALUE]...\n"
     "  --path PATH          of the WebSocket; without it the server is bare TCP\n"
     "  --publisher PATH     of a fan-out's publisher; that of the others by default\n"
     "  --connections N      100 by default; of a fan-out, subscribers; of a storm, how many at a time\n"
     "  --size BYTES         of a message; 20 by default\n"
     "  --depth N            messages in flight, for each connection of an echo; 1 by default\n"
     "  --seconds S          3 by default\n"
+    "  --rate N             of an open loop: messages a second, 10000 by default\n"
     "  --payload KIND       binary (the default), ascii, cjk, json\n"
     "  --deflate KIND       shared or dedicated\n"
     "  --tls full|resumed   TLS; in a storm, with whole handshakes or resumed sessions\n"
-    "  --backend NAME       epoll (the default) or io_uring, of echo and fan-out without TLS\n";
+    "  --backend NAME       epoll (the default) or io_uring, of echo, fan-out and open without TLS\n";
 
 static _Noreturn void refuse_usage(void)
 {
@@ -112,6 +125,8 @@ static void read_option(const char *name, const char *value)
         plan.depth = atoi(value);
     else if (strcmp(name, "--seconds") == 0)
         plan.seconds = atof(value);
+    else if (strcmp(name, "--rate") == 0)
+        plan.rate = atof(value);
     else if (strcmp(name, "--payload") == 0)
         plan.payload = (enum load_payload)choose(value, payloads);
     else if (strcmp(name, "--deflate") == 0)
@@ -128,7 +143,7 @@ static void read_option(const char *name, const char *value)
 
 static void read_plan(int argc, char **argv)
 {
-    static const char *const modes[] = { "echo", "fan-out", "idle", "storm", NULL };
+    static const char *const modes[] = { "echo", "fan-out", "idle", "storm", "open", NULL };
     if (argc < 3 || argc % 2 == 0)
         refuse_usage();
     plan.mode = (enum load_mode)choose(argv[1], modes);
@@ -138,7 +153,8 @@ static void read_plan(int argc, char **argv)
     if (!plan.publisher)
         plan.publisher = plan.path;
     bool compressed_json = plan.deflate == LOAD_PLAIN || (plan.payload == LOAD_JSON && plan.path);
-    if (plan.port <= 0 || plan.connections <= 0 || plan.size == 0 || plan.depth <= 0 || !compressed_json)
+    if (plan.port <= 0 || plan.connections <= 0 || plan.size == 0 || plan.depth <= 0 || !(plan.rate > 0) ||
+        !compressed_json)
         refuse_usage();
 }
 
@@ -154,8 +170,13 @@ int main(int argc, char **argv)
     link_setup();
     switch (plan.mode) {
     case LOAD_ECHO:
+        closed_echo();
+        break;
     case LOAD_FAN_OUT:
-        closed_run();
+        closed_fan_out();
+        break;
+    case LOAD_OPEN:
+        open_run();
         break;
     case LOAD_IDLE:
         closed_idle();

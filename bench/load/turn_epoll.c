@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-enum { RECEIVE = 1 << 20, EVENTS = 128 };
+enum { RECEIVE = 1 << 20, EVENTS = 128, PATIENCE_MS = 100 };
 
 static int epoll;
 static char received[RECEIVE];
@@ -50,10 +50,10 @@ static void hear(struct peer *peer)
     } while (link_has_more(&peer->link));
 }
 
-static void turn(void)
+static void turn(bool wait)
 {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(epoll, events, EVENTS, 100);
+    int count = epoll_wait(epoll, events, EVENTS, wait ? PATIENCE_MS : 0);
     for (int i = 0; i < count; i++) {
         if (events[i].events & EPOLLOUT)
             push(events[i].data.ptr);
@@ -62,10 +62,4 @@ static void turn(void)
     }
 }
 
-static void run(double end)
-{
-    while (now() < end)
-        turn();
-}
-
-const struct turns turns_epoll = { open_peers, push, run };
+const struct turns turns_epoll = { open_peers, push, turn };

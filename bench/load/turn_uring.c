@@ -83,13 +83,22 @@ static void sent(struct peer *peer, const struct io_uring_cqe *done)
         push(peer);
 }
 
-static void turn(void)
+static void enter(bool wait)
 {
     struct __kernel_timespec patience = { .tv_nsec = 100000000 };
     struct io_uring_cqe *done;
+    if (wait)
+        io_uring_submit_and_wait_timeout(&uring, &done, 1, &patience, NULL);
+    else
+        io_uring_submit_and_get_events(&uring);
+}
+
+static void turn(bool wait)
+{
+    struct io_uring_cqe *done;
     unsigned head, count = 0;
     send_due();
-    io_uring_submit_and_wait_timeout(&uring, &done, 1, &patience, NULL);
+    enter(wait);
     io_uring_for_each_cqe(&uring, head, done)
     {
         struct peer *peer = &all[uring_file(done)];
@@ -102,10 +111,4 @@ static void turn(void)
     io_uring_cq_advance(&uring, count);
 }
 
-static void run(double end)
-{
-    while (now() < end)
-        turn();
-}
-
-const struct turns turns_uring = { open_peers, push, run };
+const struct turns turns_uring = { open_peers, push, turn };
