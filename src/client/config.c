@@ -428,7 +428,7 @@ static struct swale__client_config *allocate(const struct swale_allocator *alloc
 int swale__client_config_new(struct swale__client_config **config, const struct swale_allocator *allocator,
                              const struct swale_client_options *options, char *message)
 {
-    struct swale_url url;
+    struct swale_url url = { 0 };
     if (message)
         message[0] = '\0';
     int error = check(options, &url, allocator, message);

@@ -107,13 +107,13 @@ void swale__client_failed(struct swale_client *client, struct swale_client_failu
 /* The last words of one that has ended, unless it has been brought back meanwhile. */
 void swale__client_end(struct swale_client *client, int reason);
 
-/* The application's on_trace. */
-void swale__client_trace(void *client, const struct swale_trace *trace);
+/* The application's on_trace. The context is the client. */
+void swale__client_trace(void *context, const struct swale_trace *trace);
 
 /* ---- link.c ----------------------------------------------------------------------------------------- */
 
-/* The attempt's on_open. */
-void swale__client_opened(void *client, const struct swale__attempt_success *success);
+/* The attempt's on_open. The context is the client. */
+void swale__client_opened(void *context, const struct swale__attempt_success *success);
 
 /* Drops the connection, of which nothing more will be heard. */
 void swale__client_unlink(struct swale_client *client);

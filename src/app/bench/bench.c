@@ -34,12 +34,13 @@ static uint64_t count_ports(void)
 {
     enum { USUAL = 28232 };
     FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-    unsigned first, last;
+    char line[64] = "", *end;
     if (!file)
         return USUAL;
-    int found = fscanf(file, "%u %u", &first, &last);
+    bool found = fgets(line, sizeof line, file) != NULL;
     fclose(file);
-    return found == 2 && last >= first ? last - first + 1 : USUAL;
+    unsigned long first = strtoul(line, &end, 10), last = strtoul(end, NULL, 10);
+    return found && first > 0 && last >= first ? last - first + 1 : USUAL;
 }
 
 static int make_plan(struct plan *plan, const struct bench_options *options)
@@ -48,13 +49,13 @@ static int make_plan(struct plan *plan, const struct bench_options *options)
     char message[SWALE_CLIENT_MESSAGE_MAX];
     char fault[OPTIONS_FAULT_MAX];
     uint64_t descriptors = raise_descriptors();
+    *plan = (struct plan){ .options = options, .run = ticker_now() ^ (uint64_t)getpid() << 40 };
     int status = target_find(&target, options, message);
     if (status != STATUS_OK)
         return fault_print(status, command, "%s", message);
     struct plan_means means = {
         .descriptors = descriptors, .ports = count_ports(), .tcp = target.tcp, .loopback = target.loopback
     };
-    *plan = (struct plan){ .run = ticker_now() ^ (uint64_t)getpid() << 40 };
     snprintf(plan->connect_to, sizeof plan->connect_to, "%s", target.connect_to);
     return plan_make(plan, options, &means, fault) < 0 ? fault_print(STATUS_USAGE, command, "%s", fault) : STATUS_OK;
 }
