@@ -54,9 +54,10 @@ static void take_answers(struct peer *peer, size_t done)
     }
 }
 
-static void ask_due(double at)
+static void ask_due(double until)
 {
-    for (; due(asked) <= at; asked++) {
+    double at = now();
+    for (; due(asked) <= until; asked++) {
         if (due(asked) >= counts_from)
             add(&lateness, at - due(asked));
         peers_ask(&peers[asked % (unsigned)plan.connections], 1);
@@ -77,6 +78,7 @@ static unsigned long long run(void)
         peers_turn(false);
     }
     unsigned long long in_time = answered - before;
+    ask_due(end);
     for (end += PATIENCE_MS / 1e3; answered < asked;) {
         peers_turn(true);
         if (now() > end)
