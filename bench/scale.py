@@ -284,8 +284,7 @@ def measure(build, count, rounds, pace):
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     needed = -(-count // (descriptors - SPARE_DESCRIPTORS))
     counts = shares(count, needed)
-    result = {"format": 1, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": report.machine(), "swale": report.swale(build),
-              "connections": count, "processes": needed}
+    result = {**report.heading(build), "connections": count, "processes": needed}
     with Servers(build, needed, pace) as servers:
         before, began = Memory(servers), time.monotonic()
         crowds = [Crowd(build, server.port, share) for server, share in zip(servers.all, counts)]

@@ -1,8 +1,4 @@
-"""results.py - the figures of bench/results/*.json.
-
-There are three kinds of files: what bench/run writes (its cells may be spread over several files; of a cell that is in more than one the
-newest counts), what bench/scale.py writes, and the list of bench/micro --json.
-"""
+"""results.py - the figures of bench/results, which bench/run --record writes (bench/harness/record.py)."""
 import json
 import pathlib
 
@@ -33,20 +29,12 @@ def is_ours(subject):
     return subject.startswith("swale")
 
 
-class Results:
-    def __init__(self, directory):
-        self.cells, self.scale, self.micro = {}, None, []
-        files = sorted(pathlib.Path(directory).glob("*.json"))
-        found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-        runs = sorted((one for one in found if "cells" in one), key=lambda one: one["when"])
-        for run in runs:
-            self.cells.update((cell["name"], cell) for cell in run["cells"])
-        self.runs = [run for run in runs if any(cell is self.cells[cell["name"]] for cell in run["cells"])]
-        for other in found:
-            if isinstance(other, list):
-                self.micro = other
-            elif "cells" not in other:
-                self.scale = other
+class Cells:
+    """Those of one file, by name."""
+
+    def __init__(self, document):
+        self.machine = document.get("machine")
+        self.cells = {cell["name"]: cell for cell in document.get("cells", ())}
 
     def subjects_of(self, cells):
         """Who took part in any of these cells, in the order of the first."""
@@ -70,6 +58,20 @@ class Results:
     def xs(self, cell):
         return list(dict.fromkeys(point["x"] for subject in self.cells[cell]["subjects"] for point in subject["points"]))
 
+
+
+class Results(Cells):
+    """Those of all that took part, and `backends`: of Swale with each backend. What was not measured is empty."""
+
+    def __init__(self, directory):
+        def read(name):
+            path = pathlib.Path(directory) / f"{name}.json"
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+        super().__init__(read("cells"))
+        self.backends = Cells(read("backends"))
+        self.scale, self.micro = read("scale"), read("micro")
+
     def primitive(self, cell):
         """Its sizes, with ns."""
-        return {row["bytes"]: row["ns"] for row in self.micro if row["cell"] == cell}
+        return {row["bytes"]: row["ns"] for row in self.micro.get("primitives", ()) if row["cell"] == cell}

@@ -115,16 +115,16 @@ def idle(results):
 
 
 def latency(results):
-    columns = ["p50", "p90", "p99", "p99.9", "p99.99", "max"]
+    columns = ["p50", "p90", "p99", "p99.9", "p99.99", "max", "late_p99"]
     rows = []
     for x in results.xs("latency"):
         for subject in results.subjects_of(["latency"]):
             point = results.point("latency", subject, x)
             if point:
                 figures = point["figures"]
-                rows.append([f"{x}% of Swale's capacity: {digits(figures['offered']['median'])}/s", name_of(subject)]
+                rows.append([f"{x}%: {digits(figures['offered']['median'])} messages/s", name_of(subject)]
                             + [digits(figures[f"{column}_us"]["median"]) for column in columns])
-    return table(["load", "µs"] + columns, rows)
+    return table(["load", "µs"] + columns[:-1] + ["the load's own lateness, p99"], rows)
 
 
 def by_x(cell, figure, head, unit=""):
@@ -146,8 +146,32 @@ def threads(results):
             if point:
                 figures = point["figures"]
                 limit = " *" if point.get("limit") == "load" else ""
-                rows.append([name_of(subject), str(x), digits(figures["rate"]["median"]) + limit, digits(figures["server_cpu_us"]["median"]) + " µs"])
-    return table(["", "threads", "messages/s", "CPU"], rows)
+                cpu, alone = figures["server_cpu_us"]["median"], results.figure("threads", subject, "server_cpu_us", 1)
+                rows.append([name_of(subject), str(x), digits(figures["rate"]["median"]) + limit, digits(cpu) + " µs", f"{cpu / alone:.2f}"])
+    return table(["", "threads", "messages/s", "CPU", "of that of one thread"], rows)
+
+
+# ---- Backends
+
+URING, EPOLL = "swale-io_uring", "swale-epoll"
+SLOWER = 0.95  # less is more than the unrest of a quiet machine
+
+
+def backend_row(results, name, x):
+    points = [results.point(name, subject, x) for subject in (URING, EPOLL)]
+    figure, unit = ("p50_us", "µs until the answer (p50)") if results.cells[name]["kind"] == "latency" else ("server_cpu_us", "µs of CPU")
+    ratios = points[1]["ratios"]
+    title = short_title(results.cells[name]) + (f", {x}% of the capacity" if x else "")
+    return [title, unit] + [digits(point["figures"][figure]["median"]) for point in points] + [f"{ratios[figure]['median']:.2f}"]
+
+
+def backends(results):
+    results = results.backends
+    rows = [backend_row(results, name, x) for name in results.cells for x in results.xs(name)]
+    slower = [row[0] for row in rows if float(row[-1]) < SLOWER]
+    told = [f"io_uring is the slower one by more than {100 - 100 * SLOWER:.0f}% in: {'; '.join(slower)}." if slower
+            else f"In none of these is io_uring the slower one by more than {100 - 100 * SLOWER:.0f}%."]
+    return table(["", "", "io_uring", "epoll", "epoll takes so many times more"], rows) + ["", *told]
 
 
 def generator(results):
@@ -284,17 +308,34 @@ def unsteady(results, figure):
     return 100 * statistics.median(shares or [0])
 
 
+def span(values, unit):
+    least, most = f"{min(values):g}", f"{max(values):g}"
+    return f"{least if least == most else f'{least} to {most}'} {unit}{'' if most == '1' else 's'}"
+
+
+def when_measured(results):
+    """(day, revision) -> what was measured then, by name, and how."""
+    found = {}
+    for cell in [*results.cells.values(), *results.backends.cells.values()]:
+        measured = cell["measured"]
+        found.setdefault((measured["when"][:10], measured["revision"]), []).append((cell["name"], measured))
+    for name, document in (("primitives", results.micro), ("scale", results.scale)):
+        if document:
+            found.setdefault((document["when"][:10], document["swale"]["revision"]), []).append((name, None))
+    return found
+
+
 def machine(results):
-    host = (results.runs[-1] if results.runs else results.scale)["machine"]
+    host = results.machine
     lines = [f"Measured on: {host['processor']}, {host['cores']} cores of a virtual machine, {host['memory_mib'] // 1024} GiB, Linux {host['kernel']}."]
-    settings = {}
-    for run in results.runs:
-        count = run["settings"]["rounds"]
-        rounds = f"{count} round{'s' if count > 1 else ''} of {run['settings']['seconds']:g} s"
-        settings.setdefault((run["when"][:10], run["swale"]["revision"], rounds), []).append(run)
-    lines += [f"Cells of {day}: revision {revision}, {rounds}." for day, revision, rounds in settings]
-    if results.scale:
-        lines.append(f"Scale of {results.scale['when'][:10]}.")
+    found = when_measured(results)
+    most = max(found, key=lambda key: len(found[key]))
+    for key in sorted(found, key=lambda key: key != most):
+        names = list(dict.fromkeys(name for name, _ in found[key]))
+        settings = [measured for _, measured in found[key] if measured]
+        what = ("everything" if len(found) == 1 else "everything else") if key == most else ", ".join(names)
+        how = f": {span([one['rounds'] for one in settings], 'round')} of {span([one['seconds'] for one in settings], 'second')}" if settings else ""
+        lines.append(f"Revision {key[1]}, {key[0]}{how}: {what}.")
     rate, cpu = unsteady(results, "rate"), unsteady(results, "server_cpu_us")
     lines.append(f"From one run of a cell to another Swale's messages a second differed by {rate:.0f}%, its CPU for a message by {cpu:.0f}% (medians over the cells).")
     if rate > MUCH:
@@ -313,6 +354,7 @@ TABLES = {
     "idle": idle,
     "latency": latency,
     "threads": threads,
+    "backends": backends,
     "connections": by_x("connections", "server_cpu_us", "connections", " µs"),
     "generator": generator,
     "primitives": primitives,

@@ -7,6 +7,7 @@
     accounts.py  what the kernel tells about a process: CPU, waiting, memory
     measure.py   runs a cell: every subject in turns, round after round
     report.py    the table, and the JSON
+    record.py    renews bench/results
 
 How it measures. The subjects of a cell take turns (A B C A B C ...), each in a process started anew; the server has core 0, the load
 core 1 (a server of two threads has both, and shares one with the load, where there are no more). Quoted are medians over the
@@ -17,12 +18,12 @@ time that the server's process took (all its threads and children), by its own c
 The JSON (--json FILE) has everything that the table has, and every single run. Missing figures are left out, not null.
 
     {
-      "format": 1,
+      "format": 2,
       "when": "2026-11-22T21:40:00Z",
       "command": "bench/run --json FILE echo-20",
       "machine": {"processor": "AMD EPYC", "cores": 2, "kernel": "6.18.44", "memory_mib": 24105},
       "swale": {"version": "0.1.0", "revision": "2b5ce1b"},                revision: of the tree, "-dirty" behind it where changed
-      "settings": {"rounds": 5, "seconds": 3.0, "load": "io_uring", "quick": false},   load: how the generator moves bytes
+      "settings": {"load": "io_uring", "quick": false},                    load: how the generator moves bytes
       "subjects": {"swale": "swale serve --demo ...", "bare-epoll": ...},  what took part anywhere, and as what (a text)
       "missing": {"nchan": "libnginx-mod-nchan is not installed"},         what could take part nowhere, and why
       "cells": [
@@ -30,6 +31,7 @@ The JSON (--json FILE) has everything that the table has, and every single run. 
           "name": "echo-20",
           "title": "echo of 20 B, 1 in flight, 100 connections",
           "kind": "rate",                                                  or "latency", "memory", "text"
+          "measured": {"when": ..., "revision": ..., "rounds": 5, "seconds": 3.0},
           "unit": "messages",                                              what is counted: "messages", "deliveries", "handshakes"
           "axis": null,                                                    or what x is: "connections", "threads", "% of capacity"
           "parameters": {"connections": 100, "size": 20, "depth": 1},      of the load, as far as they are the same for every x
@@ -71,7 +73,8 @@ Figures, where `kind` is "rate":
 Server and load work one behind the other, so the one that has more to do for a message is what the rate tells about: where `limit`
 is "load" (load_cpu_us is 95% of server_cpu_us or more) the server could do more than `rate`, and only server_cpu_us tells about it.
 
-where it is "latency" (open loop; x is the load, in % of the base's capacity, and the same messages a second for every subject):
+where it is "latency" (open loop; x is the load, in % of what the base answers in a closed loop with one in flight, and the same
+messages a second for every subject):
 
     offered         messages a second
     rate            messages a second that were answered

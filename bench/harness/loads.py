@@ -1,7 +1,7 @@
 """loads.py - the load generators.
 
-`load` (bench/load/) is the lean one: one thread, raw frames, every answer compared. `swale bench` is the program's own; it
-makes open loops, and measures latency.
+`load` (bench/load/) is the lean one: one thread, raw frames, every answer compared. `swale bench` is the program's own, and
+measured itself.
 """
 
 import json
@@ -50,10 +50,7 @@ class Load:
         """Runs, and returns what was done."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        done = json.loads(self.line(seconds + PATIENCE))
-        if done["units"] == 0:
-            raise Failed("nothing came back")
-        return done
+        return json.loads(self.line(seconds + PATIENCE))
 
     def account(self):
         return Account(self.process.pid)

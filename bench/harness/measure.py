@@ -3,6 +3,7 @@
 import statistics
 import subprocess
 
+from . import report
 from .loads import Load, swale_bench
 from .processes import CORES, Failed, server_cores, start
 
@@ -17,10 +18,10 @@ GENERATOR_SECONDS = 1  # of warm-up
 
 
 class Run:
-    """The settings of one call of the harness."""
+    """The settings of one call of the harness, or of a part of it."""
 
-    def __init__(self, build, rounds, seconds, load):
-        self.build, self.rounds, self.seconds, self.load = build, rounds, seconds, load
+    def __init__(self, build, rounds, seconds, load, revision):
+        self.build, self.rounds, self.seconds, self.load, self.revision = build, rounds, seconds, load, revision
 
 
 # ---- One run of one subject: a function gives its figures
@@ -47,6 +48,8 @@ def closed(run, subject, parameters, threads, _):
             done = load.run(run.seconds)
             after, load_after = server.account(), load.account()
     units = done["units"]
+    if units == 0:
+        raise Failed("nothing came back")
     return {
         "rate": units / done["seconds"],
         "server_cpu_us": after.cpu_since(before) * 1e6 / units,
@@ -99,13 +102,13 @@ def latency(run, subject, parameters, threads, share):
     """An open loop at a share of what the base can do; the same messages a second for all."""
     offered = max(int(parameters["capacity"] * share / 100), 1)
     with subject.server(parameters, threads) as server:
-        url = f"ws://127.0.0.1:{server.port}/echo"
-        options = [*bench_options(parameters), "-r", offered, "-d", f"{int(run.seconds * 1000)}ms", "--warm-up", "500ms"]
-        done = swale_bench(run.build, url, *options)
-    figures = {"offered": float(offered), "rate": done["messages"]["per_second"]}
-    for name in "p50", "p90", "p99", "p99.9", "p99.99", "max":
-        figures[f"{name}_us"] = done["latency_us"][name]
-    figures["late_p99_us"] = done["lateness_us"]["p99"]
+        arguments = load_arguments(server, "open", parameters) + ["--rate", offered, "--seconds", run.seconds, "--backend", run.load]
+        with Load(run.build, arguments) as load:
+            done = load.run(run.seconds)
+    figures = {"offered": float(offered), "rate": done["units"] / done["seconds"]}
+    for name, value in done["latency_us"].items():
+        figures[f"{name}_us"] = value
+    figures["late_p99_us"] = done["late_p99_us"]
     return figures
 
 
@@ -198,7 +201,8 @@ def primitives(run):
 
 def measure(run, cell, subjects):
     """The cell's part of the JSON: see the package's docstring."""
-    result = {"name": cell.name, "title": cell.title, "kind": cell.kind}
+    measured = {"when": report.now(), "revision": run.revision, "rounds": run.rounds, "seconds": run.seconds}
+    result = {"name": cell.name, "title": cell.title, "kind": cell.kind, "measured": measured}
     if cell.way == "micro":
         return {**result, "text": primitives(run)}
     asked = [subject for subject in subjects if not cell.only or subject.family in cell.only]

@@ -118,23 +118,33 @@ def output_of(command, **options):
         return ""
 
 
-def swale(build):
-    here = os.path.dirname(os.path.abspath(__file__))
+def revision():
+    """Of the tree, with "-dirty" behind it where something that is measured differs."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    name = output_of(["git", "rev-parse", "--short", "HEAD"], cwd=root)
+    measured = ["CMakeLists.txt", "cmake", "include", "src", "bench", ":!bench/results"]
+    return name + ("-dirty" if name and output_of(["git", "status", "--porcelain", "--", *measured], cwd=root) else "")
+
+
+def swale(build, at=None):
     version = output_of([f"{build}/swale", "--version"]).split()
-    return {
-        "version": version[-1] if version else "",
-        "revision": output_of(["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=here),
-    }
+    return {"version": version[-1] if version else "", "revision": at or revision()}
+
+
+def heading(build, at=None):
+    """What every file of results begins with."""
+    return {"format": 2, "when": now(), "machine": machine(), "swale": swale(build, at)}
+
+
+def now():
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def document(run, quick, subjects, missing, cells):
     return {
-        "format": 1,
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        **heading(run.build, run.revision),
         "command": " ".join(sys.argv),
-        "machine": machine(),
-        "swale": swale(run.build),
-        "settings": {"rounds": run.rounds, "seconds": run.seconds, "load": run.load, "quick": quick},
+        "settings": {"load": run.load, "quick": quick},
         "subjects": subjects,
         "missing": missing,
         "cells": cells,

@@ -139,7 +139,7 @@ class Bare(Subject):
             return "the kernel does not let it start"
 
     def lacks(self, cell):
-        other = cell.parameters.get("mode") == "storm" or cell.kind in ("memory", "latency") or cell.way == "generator"
+        other = cell.parameters.get("mode") == "storm" or cell.kind == "memory" or cell.way == "generator"
         return "is bare TCP" if other else super().lacks(cell)
 
     def command(self, port, parameters, threads):

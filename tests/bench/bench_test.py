@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ import unittest
 
 BENCH, BUILD = sys.argv[1:3]
 sys.path.insert(0, BENCH)
-from harness import cells, measure, report  # noqa: E402 (after the line above)
+from harness import cells, measure, record, report  # noqa: E402 (after the line above)
 
 
 def run(*arguments, **environment):
@@ -29,7 +30,8 @@ class Whole(unittest.TestCase):
     def setUpClass(cls):
         subjects = "swale,bare-epoll,bare-io_uring,nobody,liar"
         environment = {"PEER_NOBODY": "/nonexistent/echo {port}", "PEER_LIAR": f"{BUILD}/bench/bare_echo {{port}} 26 22 echo"}
-        cls.text, cls.results, cls.status = run("echo-20", "fanout-1000", "idle", "deflate-1k-shared", "--only", subjects, **environment)
+        names = ["echo-20", "fanout-1000", "idle", "deflate-1k-shared", "latency"]
+        cls.text, cls.results, cls.status = run(*names, "--only", subjects, **environment)
         cls.cells = {cell["name"]: cell for cell in cls.results["cells"]}
 
     def figures(self, cell, subject):
@@ -38,16 +40,20 @@ class Whole(unittest.TestCase):
         return found[0][0]
 
     def test_head(self):
-        self.assertEqual(self.results["format"], 1)
+        self.assertEqual(self.results["format"], 2)
         settings = dict(self.results["settings"])
         self.assertIn(settings.pop("load"), ("io_uring", "epoll"))
-        self.assertEqual(settings, {"rounds": 2, "seconds": 0.3, "quick": True})
+        self.assertEqual(settings, {"quick": True})
+        for cell in self.cells.values():
+            measured = cell["measured"]
+            self.assertEqual((measured["rounds"], measured["seconds"]), (2, 0.3))
+            self.assertEqual(measured["revision"], self.results["swale"]["revision"])
         self.assertGreater(self.results["machine"]["cores"], 0)
         self.assertTrue(self.results["swale"]["version"])
         self.assertIn("serve", self.results["subjects"]["swale"])
 
     def test_cells_come_in_the_order_that_was_asked_for(self):
-        self.assertEqual(list(self.cells), ["echo-20", "fanout-1000", "idle", "deflate-1k-shared"])
+        self.assertEqual(list(self.cells), ["echo-20", "fanout-1000", "idle", "deflate-1k-shared", "latency"])
 
     def test_rates(self):
         for cell, unit in ("echo-20", "messages"), ("fanout-1000", "deliveries"), ("deflate-1k-shared", "messages"):
@@ -79,6 +85,15 @@ class Whole(unittest.TestCase):
         size = self.figures("idle", "swale")["figures"]["bytes"]["median"]
         self.assertTrue(0 < size < 100_000, size)
 
+    def test_latency(self):
+        points = next(entry["points"] for entry in self.cells["latency"]["subjects"] if entry["name"] == "swale")
+        self.assertEqual([point["x"] for point in points], [50, 80])
+        for point in points:
+            figures = [point["figures"][f"{name}_us"]["median"] for name in ("p50", "p90", "p99", "p99.9", "p99.99", "max")]
+            self.assertLess(0, figures[0])
+            self.assertEqual(figures, sorted(figures))
+            self.assertLessEqual(0, point["figures"]["late_p99_us"]["median"])
+
     def test_who_is_not_there_is_named(self):
         self.assertEqual(self.results["missing"]["nobody"], "there is no /nonexistent/echo")
         self.assertIn("nobody: there is no /nonexistent/echo", self.text)
@@ -89,6 +104,33 @@ class Whole(unittest.TestCase):
     def test_who_answers_wrongly_is_not_measured(self):
         self.assertRegex(self.cells["echo-20"]["skipped"]["liar"], "^failed: load: ")
         self.assertEqual(self.status, 1)
+
+
+class Recorded(unittest.TestCase):
+    """Some cells, into a directory of results."""
+
+    def test_a_part_is_renewed_and_the_rest_stays(self):
+        with tempfile.TemporaryDirectory() as directory:
+            command = [f"{BENCH}/run", BUILD, "--quick", "--rounds", "1", "--seconds", "0.1", "--record", directory]
+
+            def run(*names):
+                subprocess.run([*command, *names], stdout=subprocess.DEVNULL, check=True, timeout=150)
+                return {name: json.loads(pathlib.Path(directory, name).read_text()) for name in os.listdir(directory)}
+
+            before = run("echo-16k-cjk", "backends:echo-20")
+            self.assertEqual(sorted(before), sorted(["cells.json", "backends.json"]))
+            backends = before["backends.json"]["cells"][0]["subjects"]
+            self.assertTrue({entry["name"] for entry in backends} <= {"swale-io_uring", "swale-epoll"}, backends)
+            after = run("echo-16k-ascii")
+            self.assertEqual([cell["name"] for cell in after["cells.json"]["cells"]], ["echo-16k-ascii", "echo-16k-cjk"])
+            self.assertEqual(after["cells.json"]["cells"][1], before["cells.json"]["cells"][0])
+            self.assertEqual(after["backends.json"], before["backends.json"])
+
+    def test_all_that_there_is_to_measure_is_planned_once(self):
+        labels = [part.label(cell) for part, cell in record.planned([])]
+        self.assertEqual(len(labels), len(set(labels)))
+        self.assertEqual({cell.name for cell in cells.CELLS} - set(labels), {"micro"})
+        self.assertEqual([part.label(cell) for part, cell in record.planned(["echo-20", "backends:tls-20"])], ["echo-20", "backends:tls-20"])
 
 
 class Parts(unittest.TestCase):
