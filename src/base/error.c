@@ -13,13 +13,18 @@ struct entry {
 static const struct entry table[SWALE_ERROR_SLOTS] = { { 0, 0, 0, "ok", "no error" }, SWALE_ERRORS(ENTRY) };
 #undef ENTRY
 
-/* The slot is found by walking: errors are rare, and the table is short. */
+/* The codes of the table descend. Every connection ends with one of them, so that it is worth halving. */
 int swale_error_slot(int error)
 {
-    for (int slot = 1; slot < SWALE_ERROR_SLOTS; slot++)
-        if (table[slot].code == error)
-            return slot;
-    return 0;
+    int first = 1, end = SWALE_ERROR_SLOTS;
+    while (first < end) {
+        int middle = (first + end) / 2;
+        if (table[middle].code > error)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first < SWALE_ERROR_SLOTS && table[first].code == error ? first : 0;
 }
 
 int swale_error_at(int slot)
