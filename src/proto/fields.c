@@ -2,18 +2,41 @@
 #include "proto/head.h"
 #include "proto/token.h"
 
+/* Eight bytes, each as swale__lower gives it. With its high bit aside, a byte that is raised by 0x80 - 'A' reaches
+ * the high bit from 'A' on, and one that is raised by 0x7f - 'Z' from behind 'Z'. */
+static uint64_t lower8(const char *text)
+{
+    const uint64_t each = 0x0101010101010101u;
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    uint64_t low = bytes & each * 0x7f;
+    uint64_t upper = ((low + each * (0x80 - 'A')) ^ (low + each * (0x7f - 'Z'))) & ~bytes & each * 0x80;
+    return bytes | upper >> 2; /* 0x80 to 0x20 */
+}
+
+static bool same_name(const char *a, const char *b, size_t size)
+{
+    if (size >= 8) {
+        for (size_t i = 0; i < size - 8; i += 8)
+            if (lower8(a + i) != lower8(b + i))
+                return false;
+        return lower8(a + size - 8) == lower8(b + size - 8);
+    }
+    for (size_t i = 0; i < size; i++)
+        if (swale__lower(a[i]) != swale__lower(b[i]))
+            return false;
+    return true;
+}
+
 bool swale_name_equal(struct swale_span a, const char *b)
 {
-    for (size_t i = 0; i < a.size; i++)
-        if (!b[i] || swale__lower(a.data[i]) != swale__lower(b[i]))
-            return false;
-    return !b[a.size];
+    return strlen(b) == a.size && same_name(a.data, b, a.size);
 }
 
 /* Most names differ in their length already. */
 static bool is_named(const struct swale_field *field, const char *name, size_t size)
 {
-    return field->name.size == size && swale_name_equal(field->name, name);
+    return field->name.size == size && same_name(field->name.data, name, size);
 }
 
 const struct swale_field *swale_field_find(const struct swale_field *fields, uint32_t count, const char *name,
@@ -46,6 +69,8 @@ static size_t element_end(struct swale_span list, size_t begin)
 {
     bool quoted = false;
     size_t end = begin;
+    while (end < list.size && list.data[end] != ',' && list.data[end] != '"')
+        end++;
     while (end < list.size && (quoted || list.data[end] != ',')) {
         if (list.data[end] == '"')
             quoted = !quoted;

@@ -16,6 +16,38 @@ static void test_names(void **state)
     assert_false(swale_name_equal(swale_span("a\0b", 3), "a"));
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Every byte against every other, wherever it stands in a name of any length. */
+static void test_every_byte_of_a_name(void **state)
+{
+    (void)state;
+    char mine[20], theirs[20] = { 0 };
+    for (size_t size = 1; size < sizeof mine; size++) {
+        size_t at = size / 2;
+        memset(mine, 'q', size);
+        memset(theirs, 'Q', size);
+        theirs[size] = '\0';
+        for (int pair = 1; pair < 65536; pair++) {
+            mine[at] = (char)(pair >> 8);
+            theirs[at] = (char)pair;
+            if (theirs[at] != '\0')
+                assert_int_equal(swale_name_equal(swale_span(mine, size), theirs),
+                                 lower(mine[at]) == lower(theirs[at]));
+        }
+        for (size_t place = 0; place < size; place++) {
+            memset(mine, 'q', size);
+            memset(theirs, 'Q', size);
+            assert_true(swale_name_equal(swale_span(mine, size), theirs));
+            mine[place] = 'r';
+            assert_false(swale_name_equal(swale_span(mine, size), theirs));
+        }
+    }
+}
+
 static void test_find(void **state)
 {
     (void)state;
@@ -103,7 +135,8 @@ static void test_cookies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_find),    cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_every_byte_of_a_name),
+        cmocka_unit_test(test_find),     cmocka_unit_test(test_lists),
         cmocka_unit_test(test_list_has), cmocka_unit_test(test_cookies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
