@@ -77,10 +77,29 @@ int swale__address_parse(struct swale__address *address, const char *text, bool 
     return parse_host(address, host, size, port);
 }
 
+static char *put_byte(char *at, unsigned byte)
+{
+    if (byte >= 100)
+        *at++ = (char)('0' + byte / 100);
+    if (byte >= 10)
+        *at++ = (char)('0' + byte / 10 % 10);
+    *at++ = (char)('0' + byte % 10);
+    return at;
+}
+
+/* Each connection's address is put into words for the log, and inet_ntop would do it by sprintf. */
+static void format_v4(const unsigned char bytes[4], char *text)
+{
+    for (int i = 0; i < 4; i++) {
+        text = put_byte(text, bytes[i]);
+        *text++ = i < 3 ? '.' : '\0';
+    }
+}
+
 void swale__address_format_ip(const struct in6_addr *ip, char text[INET6_ADDRSTRLEN])
 {
     if (IN6_IS_ADDR_V4MAPPED(ip))
-        inet_ntop(AF_INET, &ip->s6_addr[12], text, INET6_ADDRSTRLEN);
+        format_v4(&ip->s6_addr[12], text);
     else
         inet_ntop(AF_INET6, ip, text, INET6_ADDRSTRLEN);
 }

@@ -2,6 +2,8 @@
 
 #include "io/address.h"
 
+#include <arpa/inet.h>
+
 static void good_addresses_come_back_as_text(void **state)
 {
     (void)state;
@@ -126,6 +128,19 @@ static void bare_ips_are_read_back(void **state)
     assert_false(swale__address_parse_ip(swale_span("::1\0002", 5), &ip));
 }
 
+static void every_byte_of_an_ipv4_address_is_written_as_inet_ntop_does(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+        ip.s6_addr[12 + byte % 4] = (unsigned char)byte;
+        char text[INET6_ADDRSTRLEN], wanted[INET6_ADDRSTRLEN];
+        swale__address_format_ip(&ip, text);
+        assert_non_null(inet_ntop(AF_INET, &ip.s6_addr[12], wanted, sizeof wanted));
+        assert_string_equal(text, wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +148,7 @@ int main(void)
         cmocka_unit_test(bad_addresses_are_refused),
         cmocka_unit_test(a_path_may_be_as_long_as_the_kernel_takes),
         cmocka_unit_test(bare_ips_are_read_back),
+        cmocka_unit_test(every_byte_of_an_ipv4_address_is_written_as_inet_ntop_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
