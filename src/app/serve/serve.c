@@ -108,7 +108,7 @@ static int open_tls(struct serve *serve)
 
 static int open_server(struct serve *serve)
 {
-    serve->options.server.log = log_record;
+    serve->options.server.log = serve->log.sink ? log_record : NULL;
     serve->options.server.log_context = &serve->log;
     int error = swale_server_new(&serve->server, &serve->options.server);
     if (error == SWALE_ERR_INVALID)
