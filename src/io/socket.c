@@ -167,6 +167,14 @@ static void describe_socket(struct swale__stream *stream, struct swale_peer *pee
         peer->address = swale_text("unix");
 }
 
+static bool address_of_socket(const struct swale__stream *stream, unsigned char ip[16])
+{
+    const struct socket_stream *self = (const struct socket_stream *)stream;
+    if (self->peer == PEER_IP)
+        memcpy(ip, &self->ip, sizeof self->ip);
+    return self->peer == PEER_IP;
+}
+
 static const struct swale__stream_ops socket_ops = {
     .resume = resume_socket,
     .pause = pause_socket,
@@ -174,6 +182,7 @@ static const struct swale__stream_ops socket_ops = {
     .shutdown = shutdown_socket,
     .close = close_socket,
     .describe = describe_socket,
+    .address = address_of_socket,
     .prompt = true,
 };
 

@@ -50,6 +50,7 @@ struct swale__stream_ops {
     void (*shutdown)(struct swale__stream *stream);
     void (*close)(struct swale__stream *stream, bool abort);
     void (*describe)(struct swale__stream *stream, struct swale_peer *peer, char *text);
+    bool (*address)(const struct swale__stream *stream, unsigned char ip[16]); /* NULL: it has none */
     bool prompt; /* no write of it ever stays in flight */
 };
 
@@ -129,6 +130,13 @@ static inline void swale__stream_glance(struct swale__stream *stream, struct swa
                                         char text[SWALE__PEER_TEXT])
 {
     stream->ops->describe(stream, peer, text);
+}
+
+/* Its IP address alone (IPv4 as mapped into IPv6, RFC 4291 section 2.5.5.2), without the cost of text; false where
+ * there is none. */
+static inline bool swale__stream_address(const struct swale__stream *stream, unsigned char ip[16])
+{
+    return stream->ops->address && stream->ops->address(stream, ip);
 }
 
 /* Is it TLS that failed, for a reason which is in the description's tls_error? */

@@ -288,6 +288,11 @@ static void describe_tls(struct swale__stream *stream, struct swale_peer *peer, 
         swale__tls_identify(tls, peer);
 }
 
+static bool address_of_tls(const struct swale__stream *stream, unsigned char ip[16])
+{
+    return swale__stream_address(((const struct swale__tls_stream *)stream)->lower, ip);
+}
+
 static const struct swale__stream_ops tls_ops = {
     .resume = resume_tls,
     .pause = pause_tls,
@@ -295,6 +300,7 @@ static const struct swale__stream_ops tls_ops = {
     .shutdown = shutdown_tls,
     .close = close_tls,
     .describe = describe_tls,
+    .address = address_of_tls,
     .prompt = true, /* a write has been encrypted when it returns */
 };
 

@@ -3,8 +3,6 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-#include <arpa/inet.h>
-
 void swale__guard_init(struct swale__guard *guard, const struct swale_allocator *allocator,
                        const unsigned char seed[16])
 {
@@ -26,25 +24,13 @@ void swale__guard_done(struct swale__guard *guard)
 
 /* ---- Addresses -------------------------------------------------------------------------------------- */
 
-/* The 16 bytes that an address counts by: IPv4 as mapped into IPv6 (RFC 4291 section 2.5.5.2), of IPv6 the /64. */
-static bool address_key(struct swale_span address, unsigned char key[16])
+/* What an address counts by: of IPv6 the /64. */
+static void make_key(const unsigned char address[16], unsigned char key[16])
 {
     static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-    char text[INET6_ADDRSTRLEN + 1];
-    if (address.size == 0 || address.size >= sizeof text)
-        return false;
-    memcpy(text, address.data, address.size);
-    text[address.size] = '\0';
-    text[strcspn(text, "%")] = '\0'; /* a zone, "fe80::1%eth0" */
-    if (inet_pton(AF_INET, text, key + 12) == 1) {
-        memcpy(key, mapped, sizeof mapped);
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, key) != 1)
-        return false;
+    memcpy(key, address, 16);
     if (memcmp(key, mapped, sizeof mapped) != 0)
         memset(key + 8, 0, 8);
-    return true;
 }
 
 /* Finds or makes the entry, and counts one more in it. The shard is locked. */
@@ -71,13 +57,14 @@ static int count_in_shard(struct swale__guard *guard, struct swale__shard *shard
     return 0;
 }
 
-static int count_address(struct swale__guard *guard, struct swale_span text, struct swale__guest **found)
+static int count_address(struct swale__guard *guard, const unsigned char *address, struct swale__guest **found)
 {
     unsigned char key[16];
-    if (guard->max_per_address == SWALE_UNLIMITED || !address_key(text, key)) {
+    if (guard->max_per_address == SWALE_UNLIMITED || !address) {
         *found = &guard->anyone;
         return 0;
     }
+    make_key(address, key);
     /* The high bits, because the shard's table uses the low ones. */
     struct swale__shard *shard = &guard->shards[swale__hash(guard->seed, swale_span(key, 16)) >> 60];
     pthread_mutex_lock(&shard->lock);
@@ -102,7 +89,7 @@ static void uncount_address(struct swale__guard *guard, struct swale__guest *gue
 
 /* ---- Guests ----------------------------------------------------------------------------------------- */
 
-int swale__guard_enter(struct swale__guard *guard, struct swale_span address, struct swale__guest **guest)
+int swale__guard_enter(struct swale__guard *guard, const unsigned char *address, struct swale__guest **guest)
 {
     *guest = NULL;
     if (atomic_fetch_add(&guard->connections, 1) >= guard->max_connections) {

@@ -40,9 +40,10 @@ void swale__guard_init(struct swale__guard *guard, const struct swale_allocator 
                        const unsigned char seed[16]);
 void swale__guard_done(struct swale__guard *guard);
 
-/* Counts one more connection. `address` is a peer's, as text. 0 and *guest; SWALE_ERR_TOO_MANY_CONNECTIONS,
- * _TOO_MANY_FROM_ADDRESS or _NO_MEMORY, and nothing is counted. Any thread. */
-int swale__guard_enter(struct swale__guard *guard, struct swale_span address, struct swale__guest **guest);
+/* Counts one more connection, from an address of 16 bytes (IPv4 as mapped into IPv6), or from none (NULL). 0 and
+ * *guest; SWALE_ERR_TOO_MANY_CONNECTIONS, _TOO_MANY_FROM_ADDRESS or _NO_MEMORY, and nothing is counted. Any thread.
+ */
+int swale__guard_enter(struct swale__guard *guard, const unsigned char *address, struct swale__guest **guest);
 
 /* Takes it back. NULL is allowed. Any thread. */
 void swale__guard_leave(struct swale__guard *guard, struct swale__guest *guest);

@@ -48,16 +48,15 @@ static void admit(struct swale__worker *worker, struct swale__stream *stream, bo
 {
     struct swale__session *session;
     struct swale__guest *guest;
-    struct swale_peer peer;
-    char text[SWALE__PEER_TEXT];
+    unsigned char address[16];
     swale__count(&worker->tally.accepted, 1);
     if (worker->draining) {
         swale__stream_close(stream, false);
         swale__worker_leave(worker, NULL);
         return;
     }
-    swale__stream_glance(stream, &peer, text);
-    int error = swale__guard_enter(&worker->server->guard, peer.address, &guest);
+    bool known = swale__stream_address(stream, address);
+    int error = swale__guard_enter(&worker->server->guard, known ? address : NULL, &guest);
     if (!error && swale__session_new(&session, worker, stream, guest) != 0) {
         swale__guard_leave(&worker->server->guard, guest);
         error = SWALE_ERR_NO_MEMORY;
@@ -77,6 +76,8 @@ static void on_gone(void *context, struct swale_conn *conn, const struct swale_c
     struct swale__worker *worker = context;
     struct swale_peer peer;
     char text[SWALE__PEER_TEXT];
+    if (!worker->server->options.log) /* nobody to put the address into words for */
+        return;
     swale__conn_glance(conn, &peer, text);
     struct swale_record record = {
         .kind = SWALE_RECORD_CLOSE,

@@ -4,6 +4,7 @@
  * way to the other end, marked with the time when it will arrive. */
 #include "network_link.h"
 
+#include "io/address.h"
 #include "io/loop.h"
 
 #include <errno.h>
@@ -455,6 +456,16 @@ static void describe_end(struct swale__stream *stream, struct swale_peer *peer, 
     *peer = (struct swale_peer){ .address = swale_text(link->address), .port = link->number };
 }
 
+static bool address_of_end(const struct swale__stream *stream, unsigned char ip[16])
+{
+    struct in6_addr parsed;
+    const struct network_link *link = ((const struct network_end *)stream)->link;
+    if (!swale__address_parse_ip(swale_text(link->address), &parsed))
+        return false;
+    memcpy(ip, &parsed, sizeof parsed);
+    return true;
+}
+
 static const struct swale__stream_ops ops = {
     .resume = resume_end,
     .pause = pause_end,
@@ -462,6 +473,7 @@ static const struct swale__stream_ops ops = {
     .shutdown = shut_end,
     .close = close_end,
     .describe = describe_end,
+    .address = address_of_end,
 };
 
 /* ---- Life ----------------------------------------------------------------------------------------------- */
