@@ -139,6 +139,7 @@ static int bind_ip(int fd, const struct swale__address *address, bool share)
         return -errno;
     if (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
         return -errno;
+    swale__socket_undelay(fd);
     int only_v6 = !address->everywhere;
     if (address->any.sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6) != 0)

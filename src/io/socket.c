@@ -23,7 +23,8 @@ struct socket_stream {
     uint16_t port;
     uint16_t place; /* in the loop's pool */
     uint8_t peer;
-    bool dialling;
+    bool dialling : 1;
+    bool reset : 1; /* by the peer: the kernel has forgotten the connection */
 };
 
 _Static_assert(SWALE__PEER_TEXT == INET6_ADDRSTRLEN, "any address fits");
@@ -41,6 +42,12 @@ static struct socket_stream *of_channel(struct swale__channel *channel)
 
 /* ---- What the backend reports ------------------------------------------------------------------------ */
 
+static void fail(struct socket_stream *self, ptrdiff_t error)
+{
+    self->reset = error == -ECONNRESET;
+    self->stream.user->on_fail(self->stream.context, (int)error);
+}
+
 static void received(struct swale__channel *channel, char *data, ptrdiff_t size)
 {
     struct swale__stream *stream = &of_channel(channel)->stream;
@@ -49,7 +56,7 @@ static void received(struct swale__channel *channel, char *data, ptrdiff_t size)
     else if (size == 0)
         stream->user->on_end(stream->context);
     else
-        stream->user->on_fail(stream->context, (int)size);
+        fail(of_channel(channel), size);
 }
 
 static bool is_own_peer(int fd)
@@ -75,7 +82,7 @@ static void sent(struct swale__channel *channel, ptrdiff_t size)
     if (size >= 0)
         stream->user->on_written(stream->context, (size_t)size);
     else
-        stream->user->on_fail(stream->context, (int)size);
+        fail(self, size);
 }
 
 static void give_back(struct socket_stream *self)
@@ -127,8 +134,9 @@ static void shutdown_socket(struct swale__stream *stream)
 static void close_socket(struct swale__stream *stream, bool abort)
 {
     struct swale__backend *backend = stream->loop->backend;
-    struct swale__channel *channel = &of_stream(stream)->channel;
-    if (abort) {
+    struct socket_stream *self = of_stream(stream);
+    struct swale__channel *channel = &self->channel;
+    if (abort && !self->reset) {
         /* Closing then discards what is unsent and resets; unix sockets know no reset, and just end. */
         struct linger linger = { .l_onoff = 1, .l_linger = 0 };
         setsockopt(channel->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
@@ -205,12 +213,13 @@ static struct socket_stream *make(struct swale_loop *loop, int fd, const struct 
     self->channel.user = &channel_user;
     self->channel.fd = fd;
     self->peer = swale__address_ip(peer, &self->ip, &self->port) ? PEER_IP : PEER_UNIX;
-    if (self->peer == PEER_IP) {
-        /* All of a turn leaves in one write; there is nothing that Nagle's algorithm could gather. */
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
     return self;
+}
+
+void swale__socket_undelay(int fd)
+{
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, int fd)
@@ -236,7 +245,10 @@ int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, i
 
 static int set_options(int fd, const struct swale__address *address, const struct swale__socket_options *options)
 {
-    if (!options || address->any.sa_family == AF_UNIX)
+    if (address->any.sa_family == AF_UNIX)
+        return 0;
+    swale__socket_undelay(fd);
+    if (!options)
         return 0;
     /* A system that does not know it goes without. */
     unsigned timeout = options->user_timeout_ms;

@@ -9,8 +9,12 @@
 /* All sockets of a loop come from a pool of it. */
 void swale__socket_pool_init(struct swale__pool *pool, const struct swale_allocator *allocator);
 
-/* The descriptor is the stream's from then on, also on failure, when it is closed. -errno: -ENOTCONN for a
- * connection that its peer has reset already. */
+/* Switches Nagle's algorithm off: all of a turn leaves in one write, and there is nothing that it could gather. What
+ * a listening socket accepts has it from there. */
+void swale__socket_undelay(int fd);
+
+/* The descriptor, which was accepted, is the stream's from then on, also on failure, when it is closed. -errno:
+ * -ENOTCONN for a connection that its peer has reset already. */
 int swale__socket_open(struct swale__stream **stream, struct swale_loop *loop, int fd);
 
 /* Zeroed: the system's choices. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -30,6 +31,7 @@ struct ear {
     int count;
     int errors, last_error;
     int given_away; /* descriptors that were, and are closed at once */
+    int delaying;   /* of those, with Nagle's algorithm */
     bool give_away;
     struct swale__listener *close; /* on the first stream or error */
 };
@@ -65,6 +67,10 @@ static bool give_away(void *context, int fd)
     struct ear *listening = context;
     if (!listening->give_away)
         return false;
+    int undelayed = 0;
+    socklen_t size = sizeof undelayed;
+    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &undelayed, &size);
+    listening->delaying += !undelayed;
     listening->given_away++;
     close(fd);
     return true;
@@ -365,6 +371,7 @@ static void a_descriptor_may_be_given_away(void **state)
     ear.give_away = true;
     int fd = dial(swale__listener_address(listener));
     TEST_LOOP_UNTIL(&loop, ear.given_away == 1);
+    assert_int_equal(ear.delaying, 0);
     assert_int_equal(ear.count, 0);
     char byte;
     assert_int_equal(recv(fd, &byte, 1, 0), 0);
