@@ -175,6 +175,7 @@ def backends(results):
 
 
 def generator(results):
+    """For how many threads of each server, by the CPU of both, one of `swale bench` is enough."""
     names = results.there(GENERATOR)
     subjects = results.subjects_of(names)
     rows = []
@@ -185,7 +186,7 @@ def generator(results):
             figures = point and point["figures"]
             row.append(f"{figures['server_cpu_us']['median'] / figures['load_cpu_us']['median']:.2f}" if figures else NONE)
         rows.append(row)
-    return table(["", "CPU"] + [f"one thread for so many of {name_of(subject)}'s" for subject in subjects], rows)
+    return table(["one thread for so many of", "its CPU, with Swale"] + [name_of(subject) for subject in subjects], rows)
 
 
 # ---- Primitives

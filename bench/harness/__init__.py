@@ -64,7 +64,7 @@ Figures, where `kind` is "rate":
 
     rate            units a second
     server_cpu_us   µs of CPU of the server, all threads and children, for each unit
-    load_cpu_us     the same of the load generator
+    load_cpu_us     the same of the load generator; in the cells generator-*, where that is `swale bench`, the lower of two: see measure.py
     server_busy     the part of the time in which it was let run (and not kept waiting by others on its core) that it ran; of several
     load_busy       threads, on average. While the other side is kept waiting it has nothing to do: low figures tell of a busy machine
     wire_out        bytes that the load sent, and

@@ -114,7 +114,7 @@ add(
     xs=(100, 300, 1000, 3000, 10000, 15000),
 )
 
-# How many servers one thread of `swale bench` keeps busy: server_cpu_us against load_cpu_us.
+# How many threads of a server one thread of `swale bench` keeps busy: server_cpu_us against load_cpu_us.
 for name, connections, size, depth in [
     ("generator-20", 100, 20, 1),
     ("generator-20x32", 100, 20, 32),
@@ -124,7 +124,7 @@ for name, connections, size, depth in [
 ]:
     title = f"`swale bench`: echo of {size_text(size)}, {depth} in flight, {connections} connections"
     parameters = {"connections": connections, "size": size, "depth": depth}
-    add(name, title, "generator", {"echo"}, parameters=parameters, only=("swale", "uws"))
+    add(name, title, "generator", {"echo"}, parameters=parameters)
 
 add("micro", "primitives", "micro", set(), kind="text", only=("swale",))
 

@@ -1,11 +1,12 @@
 """measure.py - runs a cell: every subject in turns, round after round."""
 
+import itertools
 import statistics
 import subprocess
 
 from . import report
 from .loads import Load, swale_bench
-from .processes import CORES, Failed, server_cores, start
+from .processes import CORES, Crowd, Failed, load_cores, server_cores, start
 
 # What is good when it is more; everything else is a cost.
 RATES = {"rate", "offered"}
@@ -13,8 +14,6 @@ RATES = {"rate", "offered"}
 NOT_COMPARED = {"server_busy", "load_busy", "load_cpu_us", "offered", "late_p99_us"}
 # So much of the server's work is as much as all of it.
 NEARLY = 0.95
-
-GENERATOR_SECONDS = 1  # of warm-up
 
 
 class Run:
@@ -77,24 +76,41 @@ def bench_options(parameters):
     return options
 
 
+def bench_by_count(run, url, options, count):
+    """Its results, and how many µs of CPU it took for a message."""
+    done = swale_bench(run.build, url, *options, "-n", count)
+    own = done["generator"]
+    return done, (own["user_seconds"] + own["system_seconds"]) * 1e6 / done["messages"]["received"]
+
+
 def generator(run, subject, parameters, threads, _):
-    """`swale bench` in a closed loop. The accounts of the server have the warm-up and the opening too, so they are taken of a
-    run by count, without a warm-up."""
+    """`swale bench` in a closed loop, three times: a short one to learn the rate, one on a core of its own, and one on a core that it shares with a
+    process which does nothing but run.
+
+    The server's CPU is that of the second. Of the generator's the lower counts: while it has time left it looks for answers more often, finds
+    fewer at once and takes longer for each, until both sides take the same; so what it costs shows where it has none left.
+
+    The accounts of the server have the opening of the connections, too: it is in the first run as it is in the second, and so not in their
+    difference."""
     with subject.server(parameters, threads) as server:
         url = f"ws://127.0.0.1:{server.port}/echo"
         options = bench_options(parameters)
+        accounts = [server.account()]
         tried = swale_bench(run.build, url, *options, "--warm-up", "off", "-d", f"{max(int(run.seconds * 250), 200)}ms")
-        count = max(int(tried["messages"]["per_second"] * run.seconds), 1)
-        before = server.account()
-        done = swale_bench(run.build, url, *options, "-n", count)
-        after = server.account()
-    own = done["generator"]
+        few = tried["messages"]["received"]
+        count = max(int(tried["messages"]["per_second"] * run.seconds), 2 * few, 1)
+        accounts.append(server.account())
+        done, alone_us = bench_by_count(run, url, options, count)
+        accounts.append(server.account())
+        with Crowd(load_cores(1)):
+            _, crowded_us = bench_by_count(run, url, options, count)
+    first, second = (after.cpu_since(before) for before, after in itertools.pairwise(accounts))
     return {
         "rate": done["messages"]["per_second"],
-        "server_cpu_us": after.cpu_since(before) * 1e6 / count,
-        "load_cpu_us": (own["user_seconds"] + own["system_seconds"]) * 1e6 / count,
-        "server_busy": after.busy_since(before, threads),
-        "load_busy": own["busiest"],
+        "server_cpu_us": (second - first) * 1e6 / (count - few),
+        "load_cpu_us": min(alone_us, crowded_us),
+        "server_busy": accounts[2].busy_since(accounts[1], threads),
+        "load_busy": done["generator"]["busiest"],
     }
 
 

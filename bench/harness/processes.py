@@ -46,6 +46,19 @@ def end(process, patience=5):
         process.wait()
 
 
+class Crowd:
+    """A process that keeps these cores busy for the length of the with block, so that others on them get a part of their time."""
+
+    def __init__(self, cores):
+        self.cores = cores
+
+    def __enter__(self):
+        self.process = start(["sh", "-c", "while :; do :; done"], self.cores)
+
+    def __exit__(self, *_):
+        end(self.process)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -30,7 +30,7 @@ class Whole(unittest.TestCase):
     def setUpClass(cls):
         subjects = "swale,bare-epoll,bare-io_uring,nobody,liar"
         environment = {"PEER_NOBODY": "/nonexistent/echo {port}", "PEER_LIAR": f"{BUILD}/bench/bare_echo {{port}} 26 22 echo"}
-        names = ["echo-20", "fanout-1000", "idle", "deflate-1k-shared", "latency"]
+        names = ["echo-20", "fanout-1000", "idle", "deflate-1k-shared", "latency", "generator-20"]
         cls.text, cls.results, cls.status = run(*names, "--only", subjects, **environment)
         cls.cells = {cell["name"]: cell for cell in cls.results["cells"]}
 
@@ -53,7 +53,7 @@ class Whole(unittest.TestCase):
         self.assertIn("serve", self.results["subjects"]["swale"])
 
     def test_cells_come_in_the_order_that_was_asked_for(self):
-        self.assertEqual(list(self.cells), ["echo-20", "fanout-1000", "idle", "deflate-1k-shared", "latency"])
+        self.assertEqual(list(self.cells), ["echo-20", "fanout-1000", "idle", "deflate-1k-shared", "latency", "generator-20"])
 
     def test_rates(self):
         for cell, unit in ("echo-20", "messages"), ("fanout-1000", "deliveries"), ("deflate-1k-shared", "messages"):
@@ -93,6 +93,12 @@ class Whole(unittest.TestCase):
             self.assertLess(0, figures[0])
             self.assertEqual(figures, sorted(figures))
             self.assertLessEqual(0, point["figures"]["late_p99_us"]["median"])
+
+    def test_generator(self):
+        figures = self.figures("generator-20", "swale")["figures"]
+        for name in "rate", "server_cpu_us", "load_cpu_us":
+            self.assertLess(0, figures[name]["min"])
+        self.assertEqual([entry["name"] for entry in self.cells["generator-20"]["subjects"]], ["swale"])
 
     def test_who_is_not_there_is_named(self):
         self.assertEqual(self.results["missing"]["nobody"], "there is no /nonexistent/echo")
