@@ -50,7 +50,7 @@ struct swale__connect_options {
 /* Everything in the options is copied. -ENOMEM. Errors that are known at once (a name that is none) come as on_failed
  * all the same. */
 struct swale__connecting;
-int swale__connect(struct swale__connecting **connecting, const struct swale__connect_options *options);
+int swale__connect(struct swale__connecting **out, const struct swale__connect_options *options);
 
 /* Nothing comes any more. Not after on_connected or on_failed, when it is gone already. */
 void swale__connect_cancel(struct swale__connecting *connecting);

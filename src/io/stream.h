@@ -170,7 +170,7 @@ int swale__listen(struct swale__listener **listener, struct swale_loop *loop,
                   const struct swale__listener_options *options);
 
 /* Could it be listened on by somebody who shares it with nobody? 0, or the error of swale__listen. */
-int swale__listen_probe(const char *address);
+int swale__listen_probe(const char *text);
 
 /* A second listener on the same socket, for another loop (unix sockets, which have no SO_REUSEPORT). */
 int swale__listen_copy(struct swale__listener **listener, struct swale_loop *loop,
