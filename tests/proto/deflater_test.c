@@ -230,9 +230,9 @@ static void test_whole_at_every_capacity(void **state)
 static void test_whole_of_every_kind(void **state)
 {
     (void)state;
-    static const size_t lengths[] = { 1, 300, 2047, 2048, 2049, 4096, 4097, 5000, 32768, 32769, 65536, 70000, 100000 };
+    static const size_t lengths[] = { 1, 300, 2047, 2048, 2049, 4096, 5000, 32768, 32769, 65536, 70000, 100000 };
     for (int bits = 9; bits <= 15; bits++) {
-        struct swale_deflater *deflater = open_deflater(bits, false, bits % 2);
+        struct swale_deflater *deflater = open_deflater(bits, false, bits % 3);
         for (size_t i = 0; i < 3 * COUNT_OF(lengths); i++) {
             size_t size = lengths[i / 3];
             char *data = codecs_make((enum codecs_texture)(i % 3), size, (uint32_t)i);
@@ -250,7 +250,7 @@ static void test_whole_of_every_kind(void **state)
 static void test_large_at_capacities(void **state)
 {
     (void)state;
-    static const size_t lengths[] = { 5000, 40000 };
+    static const size_t lengths[] = { 3000, 40000 };
     struct swale_deflater *deflater = open_deflater(15, false, 0);
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         char *data = codecs_make(CODECS_TEXT, lengths[i], 5);
