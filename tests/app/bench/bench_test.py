@@ -191,6 +191,13 @@ class Echo(Bench):
             found = self.results("-n", "12", "-c", "1", "--size", "400k", "--depth", "4", "--verify", server.ws())
         self.assert_counts(found["messages"], 12)
 
+    def test_a_rate_that_fills_the_queue(self):
+        """More than the kernel takes: the rest waits for room, and is late."""
+        with Serve("--max-queue", "64m", "--max-rate", "off") as server:
+            found = self.results("-n", "150", "-r", "100000", "-c", "1", "--size", "300k", "--verify", server.ws())
+        self.assert_counts(found["messages"], 150)
+        self.assertEqual(found["lateness_us"]["count"], 150)
+
     def test_more_connections_than_messages(self):
         with Serve() as server:
             found = self.results("-n", "5", "-c", "20", "-t", "2", "--verify", server.ws())
@@ -325,6 +332,12 @@ class FanOut(Bench):
             found = self.results("--mode", "fan-out", "-n", "12", "--subscribers", "1", "--size", "90k", "--depth", "3",
                                  "--verify", server.ws("/topic/x"))
         self.assert_counts(found["messages"], 12)
+
+    def test_a_rate_that_fills_the_queue(self):
+        with Serve("--max-queue", "64m", "--max-rate", "off") as server:
+            found = self.results("--mode", "fan-out", "-n", "150", "-r", "100000", "--subscribers", "1", "--size", "300k",
+                                 "--verify", server.ws("/topic/x"))
+        self.assert_counts(found["messages"], 150)
 
 
 class Storm(Bench):
