@@ -1,7 +1,8 @@
 /* broken.h - a machine on which things fail, for a program that is started with this library in LD_PRELOAD.
  *
  *     broken_page.c     what fails, and how often: the page that the test writes
- *     broken_memory.c   the C library's allocator
+ *     broken_memory.c   the allocator
+ *     broken_runtime.c  what a sanitizer does with that before the program runs
  *     broken_calls.c    system calls
  *     broken_ring.c     io_uring, as liburing gives it to the program
  *

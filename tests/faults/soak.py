@@ -198,16 +198,17 @@ def compare(name, before, after):
 
 @FAULTS.fault("mixed")
 def mixed():
-    seconds = MINUTES * 60
+    seconds = slack(MINUTES * 60)
+    first = max(slack(10), seconds / 5)
     certificate = Certificate()
     brokens = [Broken(), Broken()]
     with Program(*OPTIONS, environment=brokens[0].environment()) as plain, Program(
         *OPTIONS, tls=certificate, environment=brokens[1].environment()
     ) as secure:
         programs = [plain, secure]
-        a_round(max(10, seconds / 5), programs, certificate, 1)
+        a_round(first, programs, certificate, 1)
         before = [held(*pair) for pair in zip(programs, brokens)]
-        used, abused = a_round(seconds - max(10, seconds / 5), programs, certificate, 1000)
+        used, abused = a_round(seconds - first, programs, certificate, 1000)
         after = [held(*pair) for pair in zip(programs, brokens)]
         for name, *figures in zip(("plain", "TLS"), before, after):
             compare(name, *figures)
