@@ -61,8 +61,10 @@ class Account:
 
 
 def private_bytes(pid):
+    """Memory that it has written to. What it has only read of programs and libraries does not count: whether that is its own
+    depends on what else runs."""
     total = 0
     for member in family(pid):
         with open(f"/proc/{member}/smaps_rollup") as f:
-            total += sum(int(line.split()[1]) for line in f if line.startswith(("Private_Clean:", "Private_Dirty:")))
+            total += sum(int(line.split()[1]) for line in f if line.startswith("Private_Dirty:"))
     return total * 1024
