@@ -14,6 +14,7 @@ enum { SUBSCRIBERS = 5, NAMES = 48, NAME_MAX_SIZE = 32, TOPICS_MAX = 6 };
 
 struct subscriber {
     struct swale_subscriber is;
+    struct swale_loop *loop;
     struct swale_span expected; /* what is being published; for whoever is to get it */
     bool due;
 };
@@ -64,15 +65,19 @@ static void fail(struct swale_subscriber *is, int reason)
     require(false); /* nobody is slow */
 }
 
-static const struct swale_subscriber_ops ops = { deliver, backlog, drop, fail };
+static struct swale_loop *loop_of(const struct swale_subscriber *is)
+{
+    return ((const struct subscriber *)is)->loop;
+}
+
+static const struct swale_subscriber_ops ops = { deliver, backlog, drop, fail, loop_of };
 
 /* As a connection does that ends. */
 static void go(struct world *world, unsigned who)
 {
     struct swale_subscriber *is = &world->subscribers[who].is;
     if (is->membership)
-        is->leave(is, is->membership);
-    is->membership = NULL;
+        is->membership->leave(is->membership);
     for (size_t i = 0; i < world->name_count; i++)
         world->joined[i][who] = false;
 }
@@ -252,7 +257,7 @@ static void begin(struct world *world)
     require(swale_loop_new(&world->loop, &loop) == 0 && swale_hub_new(&world->hub, &hub) == 0);
     require(swale_hub_attach(world->hub, world->loop) == 0);
     for (unsigned who = 0; who < SUBSCRIBERS; who++)
-        world->subscribers[who].is = (struct swale_subscriber){ .ops = &ops, .id = who + 1, .loop = world->loop };
+        world->subscribers[who] = (struct subscriber){ .is = { .ops = &ops, .id = who + 1 }, .loop = world->loop };
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -213,14 +213,19 @@ struct swale_subscriber_ops {
     size_t (*drop)(struct swale_subscriber *subscriber, uintptr_t tag, bool all);
     /* Ends it for a reason in the table. */
     void (*fail)(struct swale_subscriber *subscriber, int reason);
+    /* The loop that it lives on. */
+    struct swale_loop *(*loop)(const struct swale_subscriber *subscriber);
+};
+
+/* What a subscriber has joined: a hub's own, which begins with the way out of everything. `leave` sets the
+ * subscriber's membership to NULL; whoever is about to go calls it. */
+struct swale_membership {
+    void (*leave)(struct swale_membership *membership);
 };
 struct swale_subscriber {
     const struct swale_subscriber_ops *ops;
-    uint64_t id; /* unique in the process */
-    struct swale_loop *loop;
-    /* The hub's: set while it has joined anything, called when the subscriber is about to go. */
-    void (*leave)(struct swale_subscriber *subscriber, void *membership);
-    void *membership;
+    uint64_t id;                         /* unique in the process */
+    struct swale_membership *membership; /* the hub's; NULL while it has joined nothing */
 };
 
 /* The connection as a subscriber; lasts as long as the connection. */

@@ -62,14 +62,12 @@ static int take_in(struct swale_conn *conn, const struct swale__conn_open *open)
 static void set_fields(struct swale_conn *conn, struct swale__conn_group *group, const struct swale__conn_open *open)
 {
     conn->subscriber.ops = &swale__conn_subscriber_ops;
-    conn->subscriber.loop = group->loop;
     conn->group = group;
     conn->stream = open->stream;
     conn->handler = open->handler;
     conn->user = open->user;
-    conn->owner = open->owner;
     conn->timer.fire = swale__conn_fire;
-    conn->timer.context = conn;
+    conn->timer.context = open->owner;
     conn->opened_ms = swale__conn_now(conn);
     conn->work.run = swale__conn_settle;
     swale__list_init(&conn->work.node);
@@ -169,7 +167,7 @@ void swale_conn_set_user(struct swale_conn *conn, void *user)
 
 void *swale__conn_owner(const struct swale_conn *conn)
 {
-    return conn->owner;
+    return conn->timer.context;
 }
 
 uint64_t swale__conn_heard_ms(const struct swale_conn *conn)
@@ -181,7 +179,7 @@ uint64_t swale__conn_heard_ms(const struct swale_conn *conn)
 
 struct swale_loop *swale_conn_loop(const struct swale_conn *conn)
 {
-    return conn->subscriber.loop;
+    return conn->group->loop;
 }
 
 struct swale_span swale_conn_subprotocol(const struct swale_conn *conn)

@@ -25,8 +25,7 @@ static uint32_t close_wait(const struct swale_conn *conn)
 /* Puts a close frame behind what is queued. Without the memory for it the connection ends without. */
 static void queue_close(struct swale_conn *conn, const char *frame, size_t size)
 {
-    int error =
-        swale__outq_append(&conn->busy->out, conn->subscriber.loop, swale_span(frame, size), swale_span(NULL, 0));
+    int error = swale__outq_append(&conn->busy->out, conn->group->loop, swale_span(frame, size), swale_span(NULL, 0));
     conn->close_sent = error == 0;
 }
 
@@ -53,7 +52,7 @@ void swale__conn_failed(struct swale_conn *conn, const struct swale_event *event
         take_back(conn);
     if (event->reply_size > 0 && !conn->drop) {
         if (conn->busy->out.size >= conn->group->limits.high_water)
-            swale__outq_cut(&conn->busy->out, conn->subscriber.loop);
+            swale__outq_cut(&conn->busy->out, conn->group->loop);
         queue_close(conn, event->reply, event->reply_size);
     }
     fail_now(conn, event->error);
@@ -93,7 +92,7 @@ void swale__conn_discard(struct swale_conn *conn)
 {
     static const struct swale_handler deaf;
     conn->handler = &deaf;
-    conn->owner = NULL;
+    conn->timer.context = NULL;
     conn->tracked = false;
     if (conn->stage < SWALE__LINGERING)
         swale_conn_abort(conn);
@@ -114,7 +113,7 @@ void swale__conn_peer_closed(struct swale_conn *conn, const struct swale_event *
     if (conn->reason == 0)
         conn->reason = SWALE_ERR_PEER_CLOSED;
     conn->stage = SWALE__FINISHING;
-    swale_timer_start(conn->subscriber.loop, &conn->timer, swale__conn_now(conn) + close_wait(conn));
+    swale_timer_start(conn->group->loop, &conn->timer, swale__conn_now(conn) + close_wait(conn));
     swale__conn_touch(conn);
 }
 
@@ -179,10 +178,8 @@ void swale__conn_end_of_stream(struct swale_conn *conn)
 
 static void leave_hub(struct swale_conn *conn)
 {
-    void (*leave)(struct swale_subscriber *, void *) = conn->subscriber.leave;
-    conn->subscriber.leave = NULL;
-    if (leave)
-        leave(&conn->subscriber, conn->subscriber.membership);
+    if (conn->subscriber.membership)
+        conn->subscriber.membership->leave(conn->subscriber.membership);
 }
 
 static void begin_lingering(struct swale_conn *conn)

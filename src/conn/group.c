@@ -55,7 +55,7 @@ int swale__conn_group_new(struct swale__conn_group **group, const struct swale__
 static void gather(void *list, void *object)
 {
     struct swale_conn *conn = object;
-    swale__loop_forget(conn->subscriber.loop, &conn->work);
+    swale__loop_forget(conn->group->loop, &conn->work);
     swale__list_append(list, &conn->work.node);
 }
 

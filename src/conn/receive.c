@@ -318,7 +318,7 @@ static void on_written(void *context, size_t size)
     /* While we do not read, that the peer does is its sign of life. */
     if (conn->auto_paused && swale__conn_open_now(conn))
         swale_engine_alive(&conn->busy->engine, swale__conn_now(conn));
-    swale__outq_written(&conn->busy->out, conn->subscriber.loop, size);
+    swale__outq_written(&conn->busy->out, conn->group->loop, size);
     swale__conn_touch(conn);
 }
 

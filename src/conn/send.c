@@ -104,7 +104,7 @@ static int queue_frame(struct swale_conn *conn, const struct frame *frame)
 {
     char header[SWALE_HEADER_MAX];
     unsigned char mask[4];
-    struct swale_loop *loop = conn->subscriber.loop;
+    struct swale_loop *loop = conn->group->loop;
     int size = swale_engine_send(&conn->busy->engine, frame->kind, frame->compressed, frame->last,
                                  frame->payload.size, swale__conn_now(conn), header, mask);
     if (size < 0)
@@ -167,7 +167,7 @@ static inline bool send_short(struct swale_conn *conn, enum swale_kind kind, con
     size_t frame = swale__short_size(engine, size);
     if (out->held / 2 > limits->max_queue || out->size + frame > limits->high_water)
         return false;
-    char *room = swale__outq_room(out, conn->subscriber.loop, frame);
+    char *room = swale__outq_room(out, conn->group->loop, frame);
     if (!room)
         return false;
     swale__short_write(engine, kind, data, size, swale__conn_now(conn), room);
@@ -224,7 +224,7 @@ static int queue_shared(struct swale_conn *conn, struct swale_shared *shared, ui
     int error = swale_engine_sent_whole(&conn->busy->engine, swale__conn_now(conn));
     if (error < 0)
         return error;
-    error = swale__outq_append_shared(&conn->busy->out, conn->subscriber.loop, &group->common, &message);
+    error = swale__outq_append_shared(&conn->busy->out, conn->group->loop, &group->common, &message);
     if (error == 0 && message.frame.data != plain.data)
         swale__compress_forget(conn);
     return error;
@@ -261,7 +261,7 @@ void swale__conn_control(struct swale_conn *conn, struct swale_span frame)
 {
     if (conn->busy->out.size > conn->group->limits.max_queue && conn->busy->out.size > conn->group->limits.high_water)
         return;
-    swale__outq_append(&conn->busy->out, conn->subscriber.loop, frame, swale_span(NULL, 0));
+    swale__outq_append(&conn->busy->out, conn->group->loop, frame, swale_span(NULL, 0));
     queued(conn);
 }
 
@@ -275,6 +275,6 @@ int swale_conn_ping(struct swale_conn *conn, struct swale_span payload)
     if (size < 0)
         return size;
     struct swale_span span = swale_span(frame, (size_t)size);
-    error = swale__outq_append(&conn->busy->out, conn->subscriber.loop, span, swale_span(NULL, 0));
+    error = swale__outq_append(&conn->busy->out, conn->group->loop, span, swale_span(NULL, 0));
     return error < 0 ? error : tell(conn, queued(conn));
 }

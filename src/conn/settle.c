@@ -24,7 +24,7 @@ void swale__conn_ask(struct swale_conn *conn)
     if (conn->stage == SWALE__GONE)
         return;
     swale__list_remove(&conn->work.node); /* from the line of those that linger */
-    swale__loop_at_flush(conn->subscriber.loop, &conn->work);
+    swale__loop_at_flush(conn->group->loop, &conn->work);
 }
 
 /* One that has been busy before is as new but for these. */
@@ -172,7 +172,7 @@ static void leave_group(struct swale_conn *conn)
     group->count--;
     group->lingering_count--;
     if (group->on_released)
-        group->on_released(group->context, conn->owner);
+        group->on_released(group->context, swale__conn_owner(conn));
 }
 
 static void release(struct swale__work *work)
@@ -182,7 +182,7 @@ static void release(struct swale__work *work)
 
 static void close_stream(struct swale_conn *conn, bool abort)
 {
-    struct swale_loop *loop = conn->subscriber.loop;
+    struct swale_loop *loop = conn->group->loop;
     swale__stream_close(conn->stream, abort);
     conn->stream = NULL;
     if (!swale__conn_rests(conn)) {
@@ -289,7 +289,7 @@ void swale__conn_arm(struct swale_conn *conn)
     if (silence > 0 && due > swale__conn_now(conn) + silence)
         due = swale__conn_now(conn) + silence;
     if (!swale_timer_running(&conn->timer) || due < conn->timer.due_ms)
-        swale_timer_start(conn->subscriber.loop, &conn->timer, due);
+        swale_timer_start(conn->group->loop, &conn->timer, due);
 }
 
 /* Without the memory to be busy it tries again a little later. */
@@ -298,7 +298,7 @@ static void tick(struct swale_conn *conn)
     uint64_t now = swale__conn_now(conn);
     struct swale_event event;
     if (!swale__conn_wake(conn)) {
-        swale_timer_start(conn->subscriber.loop, &conn->timer, now + RETRY_MS);
+        swale_timer_start(conn->group->loop, &conn->timer, now + RETRY_MS);
         return;
     }
     swale__conn_touch(conn);
@@ -322,7 +322,7 @@ static void tick(struct swale_conn *conn)
 
 void swale__conn_fire(struct swale_timer *timer)
 {
-    struct swale_conn *conn = timer->context;
+    struct swale_conn *conn = SWALE__LIST_OWNER(timer, struct swale_conn, timer);
     if (conn->stage == SWALE__LIVE) {
         tick(conn);
         return;

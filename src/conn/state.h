@@ -158,8 +158,7 @@ struct swale_conn {
     struct swale__stream *stream; /* NULL once closed */
     const struct swale_handler *handler;
     void *user;
-    void *owner;
-    struct swale_timer timer;
+    struct swale_timer timer; /* its context is the owner: the connection it finds by where it is */
     struct swale__work work;  /* settling; once GONE, freeing. While LINGERING with nothing to settle, its node is in
                                * the group's list */
     struct swale__busy *busy; /* swale__at_rest while there is no need of one */
@@ -234,7 +233,7 @@ static inline bool swale__conn_flooded(const struct swale_conn *conn)
 
 static inline uint64_t swale__conn_now(const struct swale_conn *conn)
 {
-    return swale_loop_now(conn->subscriber.loop);
+    return swale_loop_now(conn->group->loop);
 }
 
 /* Bytes have left. */
@@ -258,14 +257,14 @@ static inline void swale__conn_touch(struct swale_conn *conn)
     if (conn->stage >= SWALE__LINGERING)
         swale__conn_ask(conn);
     else if (!swale__work_waits(&conn->work))
-        swale__loop_at_flush(conn->subscriber.loop, &conn->work);
+        swale__loop_at_flush(conn->group->loop, &conn->work);
 }
 
 /* The same behind those that are not told the same as many others, unless it has been asked for already. */
 static inline void swale__conn_touch_later(struct swale_conn *conn)
 {
     if (conn->stage < SWALE__LINGERING && !swale__work_waits(&conn->work))
-        swale__loop_at_flush_later(conn->subscriber.loop, &conn->work);
+        swale__loop_at_flush_later(conn->group->loop, &conn->work);
 }
 
 /* To be called before anything in conn->busy is changed. False when memory is out. Settling must follow, at the end

@@ -49,7 +49,7 @@ static size_t backlog(const struct swale_subscriber *subscriber)
 static size_t drop(struct swale_subscriber *subscriber, uintptr_t tag, bool all)
 {
     struct swale_conn *conn = swale__conn_of_subscriber(subscriber);
-    size_t dropped = swale__outq_drop(&conn->busy->out, subscriber->loop, tag, all);
+    size_t dropped = swale__outq_drop(&conn->busy->out, conn->group->loop, tag, all);
     if (dropped > 0)
         swale__conn_touch(conn);
     return dropped;
@@ -60,9 +60,15 @@ static void fail(struct swale_subscriber *subscriber, int reason)
     swale_conn_fail(swale__conn_of_subscriber(subscriber), reason);
 }
 
+static struct swale_loop *loop_of(const struct swale_subscriber *subscriber)
+{
+    return SWALE__LIST_OWNER(subscriber, struct swale_conn, subscriber)->group->loop;
+}
+
 const struct swale_subscriber_ops swale__conn_subscriber_ops = {
     .deliver = deliver,
     .backlog = backlog,
     .drop = drop,
     .fail = fail,
+    .loop = loop_of,
 };

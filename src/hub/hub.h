@@ -78,6 +78,7 @@ struct swale__member {
 
 /* All topics of one subscriber: what its `membership` points to. Exists while there are any. */
 struct swale__membership {
+    struct swale_membership base;
     struct swale__shard *shard;
     struct swale_subscriber *subscriber;
     struct swale__member *first;
@@ -165,6 +166,11 @@ int swale__shard_send(struct swale__shard *shard, struct swale_span name, struct
                       uint64_t except);
 
 /* ---- member.c: joining and leaving ------------------------------------------------------------------ */
+
+static inline struct swale__membership *swale__membership_of(const struct swale_subscriber *subscriber)
+{
+    return (struct swale__membership *)subscriber->membership;
+}
 
 /* Takes a subscriber out of all its topics. */
 void swale__membership_end(struct swale__membership *membership);

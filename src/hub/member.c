@@ -54,10 +54,9 @@ static void leave_place(struct swale__local *local, size_t place)
 
 /* ---- Memberships ------------------------------------------------------------------------------------ */
 
-static void on_leave(struct swale_subscriber *subscriber, void *membership)
+static void on_leave(struct swale_membership *membership)
 {
-    (void)subscriber;
-    swale__membership_end(membership);
+    swale__membership_end((struct swale__membership *)membership);
 }
 
 /* Frees an empty one. */
@@ -65,7 +64,6 @@ static void release(struct swale__membership *membership)
 {
     if (membership->first)
         return;
-    membership->subscriber->leave = NULL;
     membership->subscriber->membership = NULL;
     swale__free(membership->shard->hub->allocator, membership, sizeof *membership);
 }
@@ -74,14 +72,14 @@ static void release(struct swale__membership *membership)
 static struct swale__membership *obtain(struct swale__shard *shard, struct swale_subscriber *subscriber)
 {
     if (subscriber->membership)
-        return subscriber->membership;
+        return swale__membership_of(subscriber);
     struct swale__membership *membership = swale__alloc_zeroed(shard->hub->allocator, sizeof *membership);
     if (!membership)
         return NULL;
     membership->shard = shard;
     membership->subscriber = subscriber;
-    subscriber->membership = membership;
-    subscriber->leave = on_leave;
+    membership->base.leave = on_leave;
+    subscriber->membership = &membership->base;
     return membership;
 }
 
@@ -119,8 +117,7 @@ static bool may_have(const struct swale_subscriber *subscriber, const struct swa
 {
     if (!subscriber->membership)
         return true;
-    const struct swale__membership *membership = subscriber->membership;
-    return subscriber->leave == on_leave && membership->shard->hub == hub;
+    return subscriber->membership->leave == on_leave && swale__membership_of(subscriber)->shard->hub == hub;
 }
 
 static int add_member(struct swale__membership *membership, struct swale__local *local)
@@ -159,7 +156,7 @@ int swale_hub_join(struct swale_hub *hub, struct swale_span topic, struct swale_
     int error = swale_hub_check(hub, topic);
     if (error < 0)
         return error;
-    struct swale__shard *shard = swale__shard_of(hub, subscriber->loop);
+    struct swale__shard *shard = swale__shard_of(hub, subscriber->ops->loop(subscriber));
     if (!shard || !may_have(subscriber, hub))
         return SWALE_ERR_STATE;
     struct swale__membership *membership = obtain(shard, subscriber);
@@ -177,9 +174,9 @@ int swale_hub_leave(struct swale_hub *hub, struct swale_span topic, struct swale
     int error = swale_hub_check(hub, topic);
     if (error < 0)
         return error;
-    if (!swale__shard_of(hub, subscriber->loop) || !may_have(subscriber, hub))
+    if (!swale__shard_of(hub, subscriber->ops->loop(subscriber)) || !may_have(subscriber, hub))
         return SWALE_ERR_STATE;
-    struct swale__membership *membership = subscriber->membership;
+    struct swale__membership *membership = swale__membership_of(subscriber);
     if (!membership)
         return 1;
     struct swale__local *local = swale__local_find(membership->shard, topic);
@@ -194,5 +191,5 @@ int swale_hub_leave(struct swale_hub *hub, struct swale_span topic, struct swale
 void swale_hub_leave_all(struct swale_hub *hub, struct swale_subscriber *subscriber)
 {
     if (subscriber->membership && may_have(subscriber, hub))
-        swale__membership_end(subscriber->membership);
+        swale__membership_end(swale__membership_of(subscriber));
 }

@@ -227,7 +227,7 @@ void swale__shard_free(struct swale__shard *shard)
 {
     const struct swale_allocator *allocator = shard->hub->allocator;
     for (struct swale__local *local; (local = any_local(shard)) != NULL;)
-        swale__membership_end(local->places[0].subscriber->membership);
+        swale__membership_end(swale__membership_of(local->places[0].subscriber));
     for (struct swale__parcel *parcel; (parcel = take_first(&shard->inbox)) != NULL;)
         parcel_free(shard->hub, parcel);
     swale__map_done(&shard->locals);

@@ -21,7 +21,7 @@ static void test_delivers(void **state)
     struct harness h;
     harness_init(&h, &(struct harness_options){ .raw_client = true });
     struct swale_subscriber *subscriber = subscriber_of(&h);
-    assert_ptr_equal(subscriber->loop, h.loop.loop);
+    assert_ptr_equal(subscriber->ops->loop(subscriber), h.loop.loop);
     assert_int_equal(subscriber->id, swale_conn_id(h.server.conn));
     assert_int_equal(deliver(&h, "one", 1), SWALE_DELIVERED);
     assert_int_equal(deliver(&h, "two", 2), SWALE_DELIVERED);
@@ -286,18 +286,23 @@ static void test_all_of_them_are_active(void **state)
 
 /* ---- Leaving ---------------------------------------------------------------------------------------- */
 
-static void leave(struct swale_subscriber *subscriber, void *membership)
+struct membership {
+    struct swale_membership base;
+    struct swale_subscriber *subscriber;
+    unsigned left;
+};
+
+static void leave(struct swale_membership *base)
 {
-    unsigned *left = membership;
-    ++*left;
-    assert_null(subscriber->leave);
+    struct membership *membership = (struct membership *)base;
+    membership->left++;
+    membership->subscriber->membership = NULL;
 }
 
 static void join_again(struct observer *observer)
 {
     struct swale_subscriber *subscriber = swale_conn_subscriber(observer->conn);
-    assert_null(subscriber->leave); /* it has left before on_close */
-    subscriber->leave = leave;
+    assert_null(subscriber->membership); /* it has left before on_close */
     subscriber->membership = observer->context;
 }
 
@@ -307,15 +312,14 @@ static void test_leaves(void **state)
     (void)state;
     for (int again = 0; again < 2; again++) {
         struct harness h;
-        unsigned left = 0;
         harness_init(&h, &(struct harness_options){ .raw_client = true });
-        h.server.context = &left;
+        struct membership membership = { .base = { .leave = leave }, .subscriber = subscriber_of(&h) };
+        h.server.context = &membership;
         h.server.act[ON_CLOSE] = again ? join_again : NULL;
-        subscriber_of(&h)->leave = leave;
-        subscriber_of(&h)->membership = &left;
+        subscriber_of(&h)->membership = &membership.base;
         swale_conn_abort(h.server.conn);
         test_loop_settle(&h.loop);
-        assert_int_equal(left, 1 + again);
+        assert_int_equal(membership.left, 1 + again);
         harness_done(&h);
     }
 }

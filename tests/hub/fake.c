@@ -74,22 +74,28 @@ static void fake_fail(struct swale_subscriber *subscriber, int reason)
         fake->on_fail(fake);
 }
 
+static struct swale_loop *fake_loop(const struct swale_subscriber *subscriber)
+{
+    return fake_of(subscriber)->loop;
+}
+
 static const struct swale_subscriber_ops fake_ops = {
     .deliver = fake_deliver,
     .backlog = fake_backlog,
     .drop = fake_drop,
     .fail = fake_fail,
+    .loop = fake_loop,
 };
 
 void fake_init(struct fake *fake, struct swale_loop *loop, uint64_t id)
 {
-    *fake = (struct fake){ .subscriber = { .ops = &fake_ops, .id = id, .loop = loop } };
+    *fake = (struct fake){ .subscriber = { .ops = &fake_ops, .id = id }, .loop = loop };
 }
 
 void fake_done(struct fake *fake)
 {
-    if (fake->subscriber.leave)
-        fake->subscriber.leave(&fake->subscriber, fake->subscriber.membership);
+    if (fake->subscriber.membership)
+        fake->subscriber.membership->leave(fake->subscriber.membership);
     fake->begun = 0;
     fake_read(fake, fake->count);
 }

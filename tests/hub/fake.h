@@ -14,6 +14,7 @@ struct fake_message {
 /* Keeps up, and queues without end, unless told otherwise. */
 struct fake {
     struct swale_subscriber subscriber;
+    struct swale_loop *loop;
     struct fake_message queue[FAKE_QUEUE_MAX];
     size_t count;
     size_t begun;     /* so many at the front have begun to leave */

@@ -201,7 +201,6 @@ static void frees_what_is_left(void **state)
     assert_int_equal(publish(hub, NULL, "t", "y", 0), 0);
     swale_hub_free(hub);
     assert_int_equal(memory.blocks, 0);
-    assert_null(scene->a.subscriber.leave);
     assert_null(scene->a.subscriber.membership);
 }
 
