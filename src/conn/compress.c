@@ -10,7 +10,7 @@
 bool swale__compress_wanted(const struct swale_conn *conn, size_t size)
 {
     uint32_t threshold = conn->group->limits.compress_threshold;
-    if (!conn->codec || conn->codec->send_bits == 0 || size == 0)
+    if (!conn->terms || conn->terms->send_bits == 0 || size == 0)
         return false;
     return threshold == SWALE_OFF || size >= threshold;
 }
@@ -54,11 +54,11 @@ int swale__compress_alone(struct swale__conn_group *group, int window_bits, stru
 
 static struct swale_deflater *own_deflater(struct swale_conn *conn)
 {
-    struct swale__codec *codec = conn->codec;
-    if (!codec->deflater &&
-        swale_deflater_new(&codec->deflater, conn->group->allocator, codec->send_bits, true, 0) < 0)
-        codec->deflater = NULL;
-    return codec->deflater;
+    struct swale__terms *terms = conn->terms;
+    if (!terms->deflater &&
+        swale_deflater_new(&terms->deflater, conn->group->allocator, terms->send_bits, true, 0) < 0)
+        terms->deflater = NULL;
+    return terms->deflater;
 }
 
 static int compress_in_context(struct swale_conn *conn, struct swale_span message, struct swale__packed *packed)
@@ -80,13 +80,13 @@ static int compress_in_context(struct swale_conn *conn, struct swale_span messag
 
 int swale__compress(struct swale_conn *conn, struct swale_span message, struct swale__packed *packed)
 {
-    if (conn->codec->send_takeover)
+    if (conn->terms->send_takeover)
         return compress_in_context(conn, message, packed);
-    return swale__compress_alone(conn->group, conn->codec->send_bits, message, packed);
+    return swale__compress_alone(conn->group, conn->terms->send_bits, message, packed);
 }
 
 void swale__compress_forget(struct swale_conn *conn)
 {
-    if (conn->codec && conn->codec->deflater)
-        swale_deflater_reset(conn->codec->deflater);
+    if (conn->terms && conn->terms->deflater)
+        swale_deflater_reset(conn->terms->deflater);
 }

@@ -23,23 +23,6 @@ void swale__blob_free(const struct swale_allocator *allocator, struct swale__blo
 
 /* ---- Making one ------------------------------------------------------------------------------------- */
 
-/* Which side's parameters are ours (RFC 7692 section 7.1). zlib has no raw window of 8 bits: a direction of ours that
- * is limited to it stays uncompressed, which is always allowed. */
-static struct swale__codec *new_codec(const struct swale__conn_group *group,
-                                      const struct swale_deflate_params *params)
-{
-    struct swale__codec *codec = swale__alloc_zeroed(group->allocator, sizeof *codec);
-    if (!codec)
-        return NULL;
-    bool server = group->config.role == SWALE_SERVER;
-    uint8_t send_bits = server ? params->server_max_window_bits : params->client_max_window_bits;
-    codec->send_bits = send_bits < 9 ? 0 : send_bits;
-    codec->receive_bits = server ? params->client_max_window_bits : params->server_max_window_bits;
-    codec->send_takeover = server ? !params->server_no_context_takeover : !params->client_no_context_takeover;
-    codec->receive_takeover = server ? !params->client_no_context_takeover : !params->server_no_context_takeover;
-    return codec;
-}
-
 /* What of an opening needs memory. */
 static int take_in(struct swale_conn *conn, const struct swale__conn_open *open)
 {
@@ -47,9 +30,7 @@ static int take_in(struct swale_conn *conn, const struct swale__conn_open *open)
     if (!swale__conn_make_busy(conn))
         return -ENOMEM;
     conn->busy->engine = *open->engine;
-    if (open->subprotocol.size > 0 && !(conn->subprotocol = swale__blob_new(group->allocator, open->subprotocol)))
-        return -ENOMEM;
-    if (open->deflate && !(conn->codec = new_codec(group, &open->deflate_params)))
+    if (swale__terms_hold(&conn->terms, group, open) < 0)
         return -ENOMEM;
     if (open->early.size > 0) {
         conn->stalled = true;
@@ -184,12 +165,12 @@ struct swale_loop *swale_conn_loop(const struct swale_conn *conn)
 
 struct swale_span swale_conn_subprotocol(const struct swale_conn *conn)
 {
-    return conn->subprotocol ? swale_span(conn->subprotocol->data, conn->subprotocol->size) : swale_span(NULL, 0);
+    return conn->terms ? conn->terms->subprotocol : swale_span(NULL, 0);
 }
 
 bool swale_conn_deflate(const struct swale_conn *conn)
 {
-    return conn->codec != NULL;
+    return swale__conn_deflates(conn);
 }
 
 void swale_conn_peer(const struct swale_conn *conn, struct swale_peer *peer)

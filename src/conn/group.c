@@ -83,6 +83,7 @@ void swale__conn_group_free(struct swale__conn_group *group)
     swale__group_free_ready(group);
     swale__pool_done(&group->conns);
     swale__pool_done(&group->busy);
+    swale__terms_forget(group);
     swale__common_done(&group->common);
     if (group->inflater)
         swale_inflater_free(group->inflater);

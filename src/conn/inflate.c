@@ -51,7 +51,7 @@ static ptrdiff_t inflate_whole(struct swale_conn *conn, struct swale_span data, 
 /* False when the message must be inflated in runs. */
 static bool receive_whole(struct swale_conn *conn, const struct swale_event *event)
 {
-    if (!event->first || !event->last || conn->codec->receive_takeover || !wants_whole(conn))
+    if (!event->first || !event->last || conn->terms->receive_takeover || !wants_whole(conn))
         return false;
     char *buffer = swale__group_inflated(conn->group);
     ptrdiff_t size = buffer ? inflate_whole(conn, event->payload, buffer) : -ENOMEM;
@@ -68,11 +68,11 @@ static bool receive_whole(struct swale_conn *conn, const struct swale_event *eve
 
 static struct swale_inflater *own_inflater(struct swale_conn *conn)
 {
-    struct swale__codec *codec = conn->codec;
-    if (!codec->inflater &&
-        swale_inflater_new(&codec->inflater, conn->group->allocator, codec->receive_bits, true) < 0)
-        codec->inflater = NULL;
-    return codec->inflater;
+    struct swale__terms *terms = conn->terms;
+    if (!terms->inflater &&
+        swale_inflater_new(&terms->inflater, conn->group->allocator, terms->receive_bits, true) < 0)
+        terms->inflater = NULL;
+    return terms->inflater;
 }
 
 static int begin(struct swale_conn *conn, enum swale_kind kind)
@@ -80,7 +80,7 @@ static int begin(struct swale_conn *conn, enum swale_kind kind)
     if (swale__incoming_begin(conn, kind, 0, 0) < 0)
         return -ENOMEM;
     struct swale__incoming *incoming = conn->busy->incoming;
-    bool own = conn->codec->receive_takeover;
+    bool own = conn->terms->receive_takeover;
     incoming->inflater = own ? own_inflater(conn) : swale__group_lease(conn->group);
     incoming->leased = !own && incoming->inflater;
     return incoming->inflater ? 0 : -ENOMEM;

@@ -159,8 +159,8 @@ SWALE__APART static int send_whole(struct swale_conn *conn, enum swale_kind kind
 static inline bool send_short(struct swale_conn *conn, enum swale_kind kind, const char *data, size_t size)
 {
     const struct swale_limits *limits = &conn->group->limits;
-    if (size > SWALE__SHORT_MAX || !data || !is_kind(kind) || conn->stage != SWALE__LIVE || conn->codec ||
-        !swale__short_sendable(&conn->busy->engine) || !swale__conn_wake(conn))
+    if (size > SWALE__SHORT_MAX || !data || !is_kind(kind) || conn->stage != SWALE__LIVE ||
+        swale__conn_deflates(conn) || !swale__short_sendable(&conn->busy->engine) || !swale__conn_wake(conn))
         return false;
     struct swale_engine *engine = &conn->busy->engine;
     struct swale__outq *out = &conn->busy->out;
@@ -220,7 +220,7 @@ static int queue_shared(struct swale_conn *conn, struct swale_shared *shared, ui
     struct swale_span plain = swale__shared_frame(shared);
     struct swale__common_message message = { .shared = shared, .frame = plain, .tag = tag };
     if (swale__compress_wanted(conn, size))
-        message.frame = swale__shared_compressed(shared, group, conn->codec->send_bits);
+        message.frame = swale__shared_compressed(shared, group, conn->terms->send_bits);
     int error = swale_engine_sent_whole(&conn->busy->engine, swale__conn_now(conn));
     if (error < 0)
         return error;

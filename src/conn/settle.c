@@ -257,16 +257,9 @@ void swale__conn_destroy(struct swale_conn *conn)
     swale__loop_forget(group->loop, &conn->work);
     if (conn->busy->incoming)
         swale__incoming_end(conn);
-    if (conn->codec) {
-        if (conn->codec->deflater)
-            swale_deflater_free(conn->codec->deflater);
-        if (conn->codec->inflater)
-            swale_inflater_free(conn->codec->inflater);
-        swale__free(group->allocator, conn->codec, sizeof *conn->codec);
-    }
+    swale__terms_release(group, conn->terms);
     swale__blob_free(group->allocator, conn->busy->kept);
     swale__blob_free(group->allocator, conn->busy->close_text);
-    swale__blob_free(group->allocator, conn->subprotocol);
     if (!swale__conn_rests(conn)) {
         uint16_t place = conn->busy->place;
         *conn->busy = (struct swale__busy){ .next = NULL };

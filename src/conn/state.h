@@ -12,6 +12,7 @@
  *     settle.c      the turn's end: flush, on_drain, on_close
  *     end.c         what ends a connection, and how
  *     group.c       what connections of a loop share
+ *     terms.c       what their opening handshakes have settled
  *     conn.c        birth, pause, what is known about it
  *
  * The stages of a connection:
@@ -69,7 +70,9 @@ enum {
     /* So much in answer to one run of received bytes is worth a write of its own. */
     SWALE__BULK = 8192,
     /* Window bits are less. */
-    SWALE__WINDOWS = 16
+    SWALE__WINDOWS = 16,
+    /* So many terms can be shared with connections to come. */
+    SWALE__TERMS_KNOWN = 4
 };
 
 /* ---- The group -------------------------------------------------------------------------------------- */
@@ -98,6 +101,8 @@ struct swale__conn_group {
     struct swale_inflater *inflater;
     struct swale_deflater *deflaters[SWALE__WINDOWS]; /* by window bits */
     char *inflated; /* SWALE__INFLATE_RUN bytes, only in use while one message is delivered */
+    struct swale__terms *terms[SWALE__TERMS_KNOWN];
+    unsigned terms_oldest;
     struct swale__pool conns, busy;
     struct swale__busy *ready; /* some that are as new: waking from these is cheapest */
     unsigned ready_count;
@@ -126,10 +131,13 @@ struct swale__blob {
     char data[];
 };
 
-/* What permessage-deflate takes in a connection. 0 bits: this direction is never compressed by us. */
-struct swale__codec {
-    uint8_t send_bits, receive_bits;
+/* What the opening handshake has settled. Connections share it, but for those with takeover. */
+struct swale__terms {
+    size_t holders;
+    struct swale_span subprotocol; /* its text lies behind this struct */
+    bool deflate;
     bool send_takeover, receive_takeover;
+    uint8_t send_bits, receive_bits; /* 0: this direction is never compressed by us */
     struct swale_deflater *deflater; /* with takeover, from the first message on */
     struct swale_inflater *inflater;
 };
@@ -165,10 +173,9 @@ struct swale_conn {
     uint64_t heard_ms;        /* this, active_ms and engine_flags: the engine's, while at rest */
     uint64_t active_ms;
     uint64_t opened_ms;
-    struct swale__codec *codec; /* NULL: no permessage-deflate */
-    struct swale__blob *subprotocol;
-    int16_t reason; /* 0 while there is none */
-    uint16_t place; /* in the group's pool */
+    struct swale__terms *terms; /* NULL: no permessage-deflate, no subprotocol */
+    int16_t reason;             /* 0 while there is none */
+    uint16_t place;             /* in the group's pool */
     uint8_t stage;
     uint8_t engine_flags;
     bool app_paused : 1;  /* swale_conn_pause */
@@ -189,7 +196,7 @@ struct swale_conn {
     bool finishing : 1;   /* swale_conn_finish: what comes before the peer's close frame is delivered */
 };
 
-_Static_assert(sizeof(struct swale_conn) <= 256, "a connection at rest is small");
+_Static_assert(sizeof(struct swale_conn) <= 168, "a connection at rest is small");
 
 /* What all connections at rest point to. Never written to. */
 extern const struct swale__busy swale__at_rest;
@@ -197,6 +204,11 @@ extern const struct swale__busy swale__at_rest;
 static inline bool swale__conn_rests(const struct swale_conn *conn)
 {
     return conn->busy == &swale__at_rest;
+}
+
+static inline bool swale__conn_deflates(const struct swale_conn *conn)
+{
+    return conn->terms && conn->terms->deflate;
 }
 
 /* No end in sight in either direction. */
@@ -247,6 +259,14 @@ static inline void swale__conn_count_out(struct swale_conn *conn, size_t size)
 /* NULL when memory is out. */
 struct swale__blob *swale__blob_new(const struct swale_allocator *allocator, struct swale_span data);
 void swale__blob_free(const struct swale_allocator *allocator, struct swale__blob *blob);
+
+/* ---- terms.c ---------------------------------------------------------------------------------------- */
+
+/* The terms of an opening, NULL for the plainest, or -ENOMEM; and giving them up, which frees them with the last. */
+int swale__terms_hold(struct swale__terms **terms, struct swale__conn_group *group,
+                      const struct swale__conn_open *open);
+void swale__terms_release(const struct swale__conn_group *group, struct swale__terms *terms);
+void swale__terms_forget(struct swale__conn_group *group); /* those known */
 
 /* ---- settle.c --------------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@ static inline bool follow(struct swale_conn *conn, struct swale_shared *shared, 
 {
     struct swale__conn_group *group = conn->group;
     bool first = conn->busy->out.size == 0;
-    if (conn->stage != SWALE__LIVE || conn->codec || !swale__short_sendable(&conn->busy->engine) ||
+    if (conn->stage != SWALE__LIVE || swale__conn_deflates(conn) || !swale__short_sendable(&conn->busy->engine) ||
         conn->busy->out.size + shared->size + SWALE_HEADER_MAX > group->limits.high_water ||
         !swale__conn_wake(conn) ||
         !swale__outq_follow(&conn->busy->out, &group->common, swale__shared_frame(shared).data, tag))
