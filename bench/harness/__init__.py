@@ -83,8 +83,8 @@ messages a second for every subject):
 
 where it is "memory" (x is null):
 
-    bytes           of user memory (private pages that were written to) for each connection, over those of a server that
-                    has worked before
+    bytes           of user memory (private pages that were written to) for each connection, over those of the server with
+                    a hundred others that have worked
 
 where it is "text" there is only `text`: what a program printed (the cell micro).
 

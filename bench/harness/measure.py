@@ -15,8 +15,9 @@ NOT_COMPARED = {"server_busy", "load_busy", "load_cpu_us", "offered", "late_p99_
 # So much of the server's work is as much as all of it.
 NEARLY = 0.95
 
-# What a server has worked with before the memory of idle connections is measured: enough to pass through all its buffers.
-WARMING = {"connections": 10, "depth": 32}
+# What a server has worked with before the memory of idle connections is measured: enough to pass through all its buffers. More
+# connections than `load` opens at a time.
+WARMING = {"connections": 100, "depth": 16}
 WARMING_SECONDS = 1
 
 
@@ -65,15 +66,15 @@ def closed(run, subject, parameters, threads, _):
 
 
 def idle(run, subject, parameters, threads, _):
-    """What connections add to a server that has worked before: what it takes once, whoever comes (buffers of its loops, codecs,
-    data of libraries), is not a part of theirs."""
+    """What connections add to a server that has others, and has worked: what it takes once, whoever comes (buffers of its loops,
+    codecs, data of libraries), is not a part of theirs."""
     with subject.server(parameters, threads) as server:
         others = load_arguments(server, "echo", {**parameters, **WARMING}) + ["--seconds", WARMING_SECONDS]
         with Load(run.build, others) as load:
             load.run(WARMING_SECONDS)
-        before = server.private_bytes()
-        with Load(run.build, load_arguments(server, "idle", parameters)):
-            after = server.private_bytes()
+            before = server.private_bytes()
+            with Load(run.build, load_arguments(server, "idle", parameters)):
+                after = server.private_bytes()
     return {"bytes": (after - before) / parameters["connections"]}
 
 
