@@ -29,7 +29,7 @@ struct swale__tunnel_options {
 
 /* -ENOMEM (the stream is closed then). The caller has the deadline. */
 struct swale__tunnel;
-int swale__tunnel_new(struct swale__tunnel **tunnel, const struct swale__tunnel_options *options);
+int swale__tunnel_new(struct swale__tunnel **out, const struct swale__tunnel_options *options);
 
 /* Closes the stream. Not after either of the two callbacks. */
 void swale__tunnel_cancel(struct swale__tunnel *tunnel);

@@ -14,7 +14,7 @@
 /* The resolver of a loop. `servers` as in struct swale_client_options, or NULL for the system's. Nothing is read or
  * opened before the first name. SWALE_ERR_ADDRESS for servers that are none, -ENOMEM. */
 struct swale__resolver;
-int swale__resolver_new(struct swale__resolver **resolver, struct swale_loop *loop, const char *servers);
+int swale__resolver_new(struct swale__resolver **out, struct swale_loop *loop, const char *servers);
 
 /* No connect may be under way that uses it. */
 void swale__resolver_free(struct swale__resolver *resolver);

@@ -28,7 +28,7 @@ struct swale__answer {
 /* Asks for the addresses of one family; `port` is put into them. The answer comes once, never from within, and the
  * lookup is gone then. Only for names that swale__is_host_name takes. -ENOMEM. */
 struct swale__lookup;
-int swale__lookup(struct swale__lookup **lookup, struct swale__resolver *resolver, const char *name, int family,
+int swale__lookup(struct swale__lookup **out, struct swale__resolver *resolver, const char *name, int family,
                   uint16_t port, void (*on_answer)(void *context, const struct swale__answer *answer), void *context);
 
 /* No answer comes any more. */

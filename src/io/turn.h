@@ -85,7 +85,7 @@ void swale__loop_chunk_free(struct swale_loop *loop, void *chunk);
  * bounds and as long as they are in use now and then, because a fresh one costs page faults; so one that comes back
  * is not to be taken for memory that nobody pays for. NULL when memory is out. */
 void *swale__loop_block(struct swale_loop *loop, size_t size, size_t *capacity);
-void swale__loop_block_free(struct swale_loop *loop, void *block, size_t capacity);
+void swale__loop_block_free(struct swale_loop *loop, void *memory, size_t capacity);
 
 /* Makes one larger, and keeps its first `used` bytes. NULL when memory is out, and then it stays as it is. */
 void *swale__loop_block_grow(struct swale_loop *loop, void *block, size_t used, size_t size, size_t *capacity);
