@@ -7,6 +7,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* An eventfd that has been written to is quiet again. */
+static void silence(int fd)
+{
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, sizeof count);
+    (void)ignored;
+}
+
 /* ---- For a foreign loop --------------------------------------------------------------------------------- */
 
 /* The ring itself does not poll readable for work that is put off (DEFER_TASKRUN); an eventfd that is registered with
@@ -44,10 +52,8 @@ void swale__uring_silence_bells(struct swale__uring *uring)
 {
     if (!uring->bell_wanted)
         return;
-    uint64_t count;
-    ssize_t ignored = read(uring->wakeup, &count, sizeof count);
-    ignored = read(uring->bell, &count, sizeof count);
-    (void)ignored;
+    silence(uring->wakeup);
+    silence(uring->bell);
     if (io_uring_cq_ready(&uring->ring) > 0 ||
         (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
         uring->hurry = true;
@@ -75,9 +81,7 @@ void swale__uring_order_wakeups(struct swale__uring *uring)
 /* The order has ended by itself. It would be answered at once, for ever, by a wake that has been seen to. */
 void swale__uring_order_wakeups_again(struct swale__uring *uring)
 {
-    uint64_t count;
-    ssize_t ignored = read(uring->wakeup, &count, sizeof count);
-    (void)ignored;
+    silence(uring->wakeup);
     swale__uring_order_wakeups(uring);
 }
 
