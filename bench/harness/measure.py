@@ -94,30 +94,29 @@ def bench_by_count(run, url, options, count):
 
 
 def generator(run, subject, parameters, threads, _):
-    """`swale bench` in a closed loop, three times: a short one to learn the rate, one on a core of its own, and one on a core that it shares with a
-    process which does nothing but run.
+    """`swale bench` in a closed loop: for a short while, to learn the rate and to let the server get warm; with a message for each connection, for
+    what it takes to open them; on a core of its own; and on a core that it shares with a process which does nothing but run.
 
-    The server's CPU is that of the second. Of the generator's the lower counts: while it has time left it looks for answers more often, finds
-    fewer at once and takes longer for each, until both sides take the same; so what it costs shows where it has none left.
-
-    The accounts of the server have the opening of the connections, too: it is in the first run as it is in the second, and so not in their
-    difference."""
+    The server's CPU is that of the third without that of the second. Of the generator's (which leaves the opening out by itself) the lower counts:
+    while it has time left it looks for answers more often, finds fewer at once and takes longer for each, until both sides take the same; so
+    what it costs shows where it has none left."""
     with subject.server(parameters, threads) as server:
         url = f"ws://127.0.0.1:{server.port}/echo"
         options = bench_options(parameters)
-        accounts = [server.account()]
         tried = swale_bench(run.build, url, *options, "--warm-up", "off", "-d", f"{max(int(run.seconds * 250), 200)}ms")
-        few = tried["messages"]["received"]
-        count = max(int(tried["messages"]["per_second"] * run.seconds), 2 * few, 1)
+        few = parameters["connections"]
+        count = max(int(tried["messages"]["per_second"] * run.seconds), 3 * few)
+        accounts = [server.account()]
+        bench_by_count(run, url, options, few)
         accounts.append(server.account())
         done, alone_us = bench_by_count(run, url, options, count)
         accounts.append(server.account())
         with Crowd(load_cores(1)):
             _, crowded_us = bench_by_count(run, url, options, count)
-    first, second = (after.cpu_since(before) for before, after in itertools.pairwise(accounts))
+    opening, whole = (after.cpu_since(before) for before, after in itertools.pairwise(accounts))
     return {
         "rate": done["messages"]["per_second"],
-        "server_cpu_us": (second - first) * 1e6 / (count - few),
+        "server_cpu_us": (whole - opening) * 1e6 / (count - few),
         "load_cpu_us": min(alone_us, crowded_us),
         "server_busy": accounts[2].busy_since(accounts[1], threads),
         "load_busy": done["generator"]["busiest"],
