@@ -144,12 +144,15 @@ static void close_channel(struct swale__backend *base, struct swale__channel *ch
 
 /* ---- Answers ------------------------------------------------------------------------------------------ */
 
-static void has_room(struct swale__uring *uring, struct swale__channel *channel)
+/* Or the order has failed, which is no harm to who finds no room then and asks again. */
+static void has_room(struct swale__uring *uring, struct swale__channel *channel, int result)
 {
     channel->armed &= (uint8_t)~SWALE__ROOM;
     if (channel->closed)
         return;
-    if (channel->connecting)
+    if (channel->connecting && result < 0)
+        swale__uring_await_room(uring, channel);
+    else if (channel->connecting)
         finish_connect(channel);
     else
         swale__uring_has_room(uring, channel);
@@ -166,7 +169,7 @@ static void handle_channel(struct swale__uring *uring, struct swale__channel *ch
     else if (order == SWALE__ORDER_READABLE)
         swale__uring_readable(uring, channel);
     else if (order == SWALE__ORDER_ROOM)
-        has_room(uring, channel);
+        has_room(uring, channel, answer->res);
     else
         swale__uring_accepted(uring, channel, answer);
     if (channel->closed && channel->fd >= 0 && !(channel->armed & SWALE__IN_KERNEL))

@@ -2,12 +2,9 @@
  */
 #include "test.h"
 
-#include "memory.h"
 #include "recorder.h"
-#include "vloop.h"
+#include "uring_bed.h"
 
-#include "io/loop.h"
-#include "io/socket.h"
 #include "io/uring.h"
 
 #include <errno.h>
@@ -23,55 +20,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct test_memory memory;
-static struct swale_allocator allocator;
-static struct swale_loop *loop;
-
-static int set_up(void **state)
-{
-    (void)state;
-    memory = (struct test_memory){ 0 };
-    allocator = test_allocator(&memory);
-    struct swale_loop_options options = { .allocator = &allocator, .backend = SWALE_BACKEND_IO_URING };
-    return swale_loop_new(&loop, &options);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    swale_loop_free(loop);
-    return memory.blocks == 0 ? 0 : -1;
-}
-
-#define RUN_UNTIL(condition)                                                                                         \
-    do {                                                                                                             \
-        for (int turns = 0; !(condition); turns++) {                                                                 \
-            assert_true(swale_loop_step(loop, 100) >= 0);                                                            \
-            assert_true(turns < 100000);                                                                             \
-        }                                                                                                            \
-    } while (0)
-
-static void settle(void)
-{
-    for (int i = 0; i < 10; i++)
-        assert_true(swale_loop_step(loop, 0) >= 0);
-}
-
-/* A stream, and the descriptor at the other end of it. */
-static int open_one(struct swale__stream **stream)
-{
-    int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    assert_int_equal(swale__socket_open(stream, loop, fds[0]), 0);
-    return fds[1];
-}
-
-static ptrdiff_t write_to(struct swale__stream *stream, const void *data, size_t size)
-{
-    struct iovec part = { .iov_base = (void *)data, .iov_len = size };
-    return swale__stream_write(stream, &part, 1);
-}
 
 /* ---- The choice --------------------------------------------------------------------------------------- */
 
@@ -336,7 +284,7 @@ static void last_words_leave_when_the_loop_is_freed(void **state)
     assert_int_equal(recv(fd, heard, sizeof heard, 0), 3);
     assert_int_equal(recv(fd, heard, sizeof heard, 0), 0);
     close(fd);
-    assert_int_equal(set_up(NULL), 0);
+    assert_int_equal(uring_set_up(NULL), 0);
 }
 
 /* More sends in one turn than there are places for orders, and for bytes. */
@@ -541,15 +489,10 @@ static void it_gathers_the_same_once(void **state)
 
 int main(void)
 {
-    struct swale_loop_options options = { .backend = SWALE_BACKEND_IO_URING };
-    struct swale_loop *trial;
     signal(SIGPIPE, SIG_DFL);
-    if (swale_loop_new(&trial, &options) != 0) {
-        puts("SKIPPED: there is no io_uring here");
+    if (!uring_is_there())
         return 77;
-    }
-    swale_loop_free(trial);
-#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, uring_set_up, uring_tear_down)
     const struct CMUnitTest tests[] = {
         ON_LOOP(it_gathers_the_same_once),
         ON_LOOP(it_is_the_one_that_was_asked_for),
