@@ -321,9 +321,10 @@ def span(values, unit):
 def when_measured(results):
     """(day, revision) -> what was measured then, by name, and how."""
     found = {}
-    for cell in [*results.cells.values(), *results.backends.cells.values()]:
-        measured = cell["measured"]
-        found.setdefault((measured["when"][:10], measured["revision"]), []).append((cell["name"], measured))
+    named = [(name, cell["measured"]) for name, cell in results.cells.items()]
+    named += [("epoll or io_uring", cell["measured"]) for cell in results.backends.cells.values()]
+    for name, measured in named:
+        found.setdefault((measured["when"][:10], measured["revision"]), []).append((name, measured))
     for name, document in (("primitives", results.micro), ("scale", results.scale)):
         if document:
             found.setdefault((document["when"][:10], document["swale"]["revision"]), []).append((name, None))
@@ -339,8 +340,8 @@ def machine(results):
         names = list(dict.fromkeys(name for name, _ in found[key]))
         settings = [measured for _, measured in found[key] if measured]
         what = ("everything" if len(found) == 1 else "everything else") if key == most else ", ".join(names)
-        how = f": {span([one['rounds'] for one in settings], 'round')} of {span([one['seconds'] for one in settings], 'second')}" if settings else ""
-        lines.append(f"Revision {key[1]}, {key[0]}{how}: {what}.")
+        how = f" ({span([one['rounds'] for one in settings], 'round')} of {span([one['seconds'] for one in settings], 'second')})" if settings else ""
+        lines.append(f"Revision {key[1]}, {key[0]}: {what}{how}.")
     rate, cpu = unsteady(results, "rate"), unsteady(results, "server_cpu_us")
     lines.append(f"From one run of a cell to another Swale's messages a second differed by {rate:.0f}%, its CPU for a message by {cpu:.0f}% (medians over the cells).")
     if rate > MUCH:
