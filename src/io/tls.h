@@ -192,6 +192,7 @@ struct swale__tls_stream {
     uint64_t handed;  /* bytes of ciphertext that the lower has taken */
 
     struct swale__work later; /* begins a client's handshake; goes on behind a pause */
+    struct swale__work last_flight;
     struct swale__work destroy;
     struct swale_timer linger;
     struct swale__leftover leftover;

@@ -50,13 +50,26 @@ static void tell_room(struct swale__tls_stream *tls)
     tls->base.user->on_written(tls->base.context, 0);
 }
 
-/* Uses up the input as far as may be. */
+/* Uses up the input as far as may be. The handshake's last flight (a server's ticket, say) waits for the end of the
+ * turn, and its place is behind the user's own work there: it goes in one write with what data that came along are
+ * answered with. */
 static void receive(struct swale__tls_stream *tls, bool borrowed)
 {
-    if (!tls->open && swale__tls_alive(tls))
+    bool shaking = !tls->open && swale__tls_alive(tls);
+    if (shaking)
         swale__tls_shake_hands(tls);
     tell_room(tls); /* a client is connected before it gets data */
     swale__tls_read(tls, borrowed);
+    if (shaking && tls->open && swale__tls_alive(tls))
+        swale__loop_at_flush(tls->base.loop, &tls->last_flight);
+}
+
+static void run_last_flight(struct swale__work *work)
+{
+    struct swale__tls_stream *tls = SWALE__LIST_OWNER(work, struct swale__tls_stream, last_flight);
+    swale__tls_flush(tls);
+    if (swale__tls_has_news(tls))
+        swale__loop_at_next(tls->base.loop, &tls->later);
 }
 
 /* ---- Behind every event ----------------------------------------------------------------------------- */
@@ -89,7 +102,8 @@ static void settle(struct swale__tls_stream *tls)
         return; /* the lower may have been closed too */
     if (tls->lower_ended && !tls->ended && !swale__tls_holds_input(tls))
         swale__tls_fail(tls, SWALE_ERR_TLS_TRUNCATED, "unexpected end");
-    swale__tls_flush(tls);
+    if (!swale__work_waits(&tls->last_flight))
+        swale__tls_flush(tls);
     shut_lower_when_drained(tls);
     tell_room(tls);
     if (swale__tls_alive(tls) && owes_end(tls)) {
@@ -268,6 +282,7 @@ static void close_tls(struct swale__stream *stream, bool abort)
     struct swale__tls_stream *tls = tls_of(stream);
     tls->closed = true;
     swale__loop_forget(stream->loop, &tls->later);
+    swale__loop_forget(stream->loop, &tls->last_flight);
     if (!abort) {
         queue_close_notify(tls);
         swale__tls_flush(tls);
@@ -366,6 +381,7 @@ int swale__tls_wrap(struct swale__stream **stream, struct swale__stream *lower, 
     tls->tls = swale_tls_ref(context);
     tls->generation = swale__tls_generation_now(context);
     tls->later.run = run_later;
+    tls->last_flight.run = run_last_flight;
     tls->destroy.run = run_destroy;
     tls->linger.fire = give_up_lingering;
     tls->linger.context = tls;

@@ -52,6 +52,59 @@ static void test_echo(void **state)
     }
 }
 
+/* A server that answers in the flush phase, as connections do, and whose lower stream's writes are counted. */
+struct answerer {
+    struct swale__stream *stream;
+    struct swale__work work;
+    int writes, answered_at; /* how many there were before the answer */
+};
+
+static struct answerer *answerer;
+static ptrdiff_t (*write_to_pair)(struct swale__stream *stream, const struct iovec *parts, int count);
+
+static ptrdiff_t count_write(struct swale__stream *stream, const struct iovec *parts, int count)
+{
+    answerer->writes++;
+    return write_to_pair(stream, parts, count);
+}
+
+static void answer(struct swale__work *work)
+{
+    (void)work;
+    char text[] = "answer";
+    const struct iovec part = { text, 6 };
+    answerer->answered_at = answerer->writes;
+    assert_int_equal(swale__stream_write(answerer->stream, &part, 1), 6);
+}
+
+static void answer_at_flush(void *context, char *data, size_t size)
+{
+    (void)context, (void)data, (void)size;
+    swale__loop_at_flush(answerer->stream->loop, &answerer->work);
+}
+
+/* What a client asks comes along with the end of its handshake, and is answered along with the end of ours. */
+static void test_the_ticket_leaves_with_the_answer(void **state)
+{
+    struct bed *bed = *state;
+    static const struct swale__stream_user user = { .on_data = answer_at_flush };
+    bed_contexts(bed, NULL, NULL);
+    assert_int_equal(bed_connect(bed), 0);
+    struct swale__stream_ops counting = *bed->lower[0]->ops;
+    write_to_pair = counting.write;
+    counting.write = count_write;
+    bed->lower[0]->ops = &counting;
+    struct answerer self = { .stream = bed->server.stream, .work.run = answer };
+    answerer = &self;
+    swale__stream_use(bed->server.stream, &user, NULL);
+    party_send(&bed->client, "question", 8);
+    bed_run(bed);
+    assert_memory_equal(bed->client.got, "answer", 6);
+    assert_int_equal(self.answered_at, 1); /* the flight that begins with the ServerHello */
+    assert_int_equal(self.writes, 2);
+    bed_disconnect(bed);
+}
+
 static void test_echo_at_splits(void **state)
 {
     struct bed *bed = *state;
@@ -590,6 +643,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BED_TEST(test_echo),
+        BED_TEST(test_the_ticket_leaves_with_the_answer),
         BED_TEST(test_echo_at_splits),
         BED_TEST(test_tls_within_tls),
         BED_TEST(test_but_not_within_that),
