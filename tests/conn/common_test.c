@@ -4,7 +4,7 @@
 
 #include "conn/common.h"
 #include "io/turn.h"
-#include "recorder.h"
+#include "queue_bed.h"
 #include "vloop.h"
 
 #include <errno.h>
@@ -21,9 +21,7 @@ struct item {
 };
 
 struct link {
-    struct swale__stream *ends[2];
-    struct recorder far;
-    struct swale__outq queue;
+    struct queue_bed bed;
     struct item items[ITEMS_MAX]; /* all that has left or waits */
     size_t count;
 };
@@ -43,55 +41,19 @@ static unsigned choose(unsigned below)
 
 /* ---- The fixture ------------------------------------------------------------------------------------ */
 
-static void on_written(void *context, size_t size)
-{
-    struct link *link = context;
-    size_t left;
-    swale__outq_written(&link->queue, loop.loop, size);
-    assert_true(swale__outq_flush(&link->queue, link->ends[0], &left) >= 0);
-}
-
-static void on_data(void *context, char *data, size_t size)
-{
-    (void)context;
-    (void)data;
-    (void)size;
-}
-
-static void on_end(void *context)
-{
-    (void)context;
-}
-
-static void on_fail(void *context, int error)
-{
-    (void)context;
-    (void)error;
-}
-
 static void begin(size_t capacity, bool in_flight)
 {
-    static const struct swale__stream_user user = { on_data, on_written, on_end, on_fail };
-    struct swale__pair_options options = { .capacity = capacity, .in_flight = in_flight };
     test_loop_init(&loop);
     common = (struct swale__common){ .allocator = swale__loop_allocator(loop.loop) };
     memset(links, 0, sizeof links);
-    for (int i = 0; i < QUEUES; i++) {
-        assert_int_equal(swale__pair(links[i].ends, loop.loop, &options), 0);
-        swale__stream_use(links[i].ends[0], &user, &links[i]);
-        recorder_begin(&links[i].far, links[i].ends[1]);
-    }
+    for (int i = 0; i < QUEUES; i++)
+        queue_bed_begin(&links[i].bed, loop.loop, capacity, in_flight);
 }
 
 static void done(void)
 {
-    for (int i = 0; i < QUEUES; i++) {
-        swale__stream_close(links[i].ends[0], false);
-        swale__outq_clear(&links[i].queue, loop.loop);
-        assert_int_equal(links[i].queue.size, 0);
-        assert_int_equal(links[i].queue.held, 0);
-        recorder_end(&links[i].far);
-    }
+    for (int i = 0; i < QUEUES; i++)
+        queue_bed_end(&links[i].bed);
     swale__common_done(&common);
     while (message_count > 0)
         swale_shared_unref(messages[--message_count]);
@@ -115,7 +77,7 @@ static struct swale__common_message message_of(struct swale_shared *shared, uint
 
 static int try_append(struct link *link, struct swale__common_message message)
 {
-    int error = swale__outq_append_shared(&link->queue, loop.loop, &common, &message);
+    int error = swale__outq_append_shared(&link->bed.queue, loop.loop, &common, &message);
     if (error == 0)
         link->items[link->count++] = (struct item){ message.frame.data, message.frame.size, message.tag };
     return error;
@@ -128,7 +90,7 @@ static void append(int link, struct swale_shared *shared, uintptr_t tag)
 
 static int try_append_copy(struct link *link, const char *text)
 {
-    int error = swale__outq_append(&link->queue, loop.loop, swale_text(text), swale_span(NULL, 0));
+    int error = swale__outq_append(&link->bed.queue, loop.loop, swale_text(text), swale_span(NULL, 0));
     if (error == 0)
         link->items[link->count++] = (struct item){ text, strlen(text), 0 };
     return error;
@@ -136,8 +98,7 @@ static int try_append_copy(struct link *link, const char *text)
 
 static int flush(int link)
 {
-    size_t left;
-    return swale__outq_flush(&links[link].queue, links[link].ends[0], &left);
+    return queue_bed_flush(&links[link].bed);
 }
 
 /* What the far end has heard is the model's items. */
@@ -145,11 +106,11 @@ static void assert_heard(const struct link *link)
 {
     size_t at = 0;
     for (size_t i = 0; i < link->count; i++) {
-        assert_true(at + link->items[i].size <= link->far.size);
-        assert_memory_equal(link->far.heard + at, link->items[i].text, link->items[i].size);
+        assert_true(at + link->items[i].size <= link->bed.far.size);
+        assert_memory_equal(link->bed.far.heard + at, link->items[i].text, link->items[i].size);
         at += link->items[i].size;
     }
-    assert_int_equal(at, link->far.size);
+    assert_int_equal(at, link->bed.far.size);
 }
 
 static void finish(void)
@@ -270,13 +231,13 @@ static void test_shares_one_run(void **state)
             for (int i = 0; i < QUEUES; i++)
                 append(i, shared[n], 1);
         for (int i = 0; i < QUEUES; i++) {
-            assert_ptr_equal(links[i].queue.head, links[0].queue.head);
-            assert_int_equal(links[i].queue.held, 0);
-            assert_int_equal(links[i].queue.size, 18);
+            assert_ptr_equal(links[i].bed.queue.head, links[0].bed.queue.head);
+            assert_int_equal(links[i].bed.queue.held, 0);
+            assert_int_equal(links[i].bed.queue.size, 18);
         }
         for (int i = 0; i < QUEUES; i++) {
             assert_int_equal(flush(i), 0);
-            assert_null(links[i].queue.head);
+            assert_null(links[i].bed.queue.head);
         }
         test_loop_settle(&loop);
     }
@@ -314,20 +275,20 @@ static void test_slow_reader_keeps_nothing_common(void **state)
         append(i, a, 1);
         append(i, b, 2);
     }
-    swale__stream_pause(links[0].far.stream);
+    swale__stream_pause(links[0].bed.far.stream);
     assert_int_equal(flush(0), 1);
-    assert_false(links[0].queue.head->flags & SWALE__COMMON);
-    assert_true(links[0].queue.held > 0);
-    assert_int_equal(swale__outq_drop(&links[0].queue, loop.loop, 1, true), 0);
-    assert_int_equal(swale__outq_drop(&links[0].queue, loop.loop, 2, true), 0); /* two of its bytes have left */
+    assert_false(links[0].bed.queue.head->flags & SWALE__COMMON);
+    assert_true(links[0].bed.queue.held > 0);
+    assert_int_equal(swale__outq_drop(&links[0].bed.queue, loop.loop, 1, true), 0);
+    assert_int_equal(swale__outq_drop(&links[0].bed.queue, loop.loop, 2, true), 0); /* two of its bytes have left */
     append(0, a, 1);
     append(0, b, 2);
     append(0, a, 1);
-    assert_int_equal(swale__outq_drop(&links[0].queue, loop.loop, 1, false), 1);
+    assert_int_equal(swale__outq_drop(&links[0].bed.queue, loop.loop, 1, false), 1);
     links[0].items[2] = links[0].items[3];
     links[0].items[3] = links[0].items[4];
     links[0].count = 4;
-    swale__stream_resume(links[0].far.stream);
+    swale__stream_resume(links[0].bed.far.stream);
     finish();
 }
 
@@ -377,7 +338,7 @@ static void test_slow_reader_without_memory(void **state)
         struct link *link = &links[0];
         struct swale_shared *large = share(zeros, WARM - 8), *a = share("aaaaaa", 6), *b = share("bb", 2);
         struct hoard hoard;
-        swale__stream_pause(link->far.stream);
+        swale__stream_pause(link->bed.far.stream);
         append(0, large, 1);
         append(0, a, 1);
         append(0, a, 1);
@@ -385,23 +346,23 @@ static void test_slow_reader_without_memory(void **state)
         starve(&hoard);
         assert_int_equal(flush(0), 1); /* up to two bytes of the second */
         feed(&hoard);
-        assert_true(link->queue.head->flags & SWALE__COMMON);
-        assert_int_equal(link->queue.size, 6);
+        assert_true(link->bed.queue.head->flags & SWALE__COMMON);
+        assert_int_equal(link->bed.queue.size, 6);
         if (way == APPEND)
             append(0, b, 1);
         if (way == COPY)
             assert_int_equal(try_append_copy(link, "copy"), 0);
         if (way == DROP)
-            assert_int_equal(swale__outq_drop(&link->queue, loop.loop, 1, true), 1);
+            assert_int_equal(swale__outq_drop(&link->bed.queue, loop.loop, 1, true), 1);
         if (way == CUT)
-            swale__outq_cut(&link->queue, loop.loop);
+            swale__outq_cut(&link->bed.queue, loop.loop);
         if (way == KEEP)
-            swale__outq_keep(&link->queue, loop.loop, 4);
+            swale__outq_keep(&link->bed.queue, loop.loop, 4);
         if (way == CLEAR)
-            swale__outq_clear(&link->queue, loop.loop);
+            swale__outq_clear(&link->bed.queue, loop.loop);
         if (way == DROP || way == CUT || way == KEEP)
             link->count--;
-        swale__stream_resume(link->far.stream);
+        swale__stream_resume(link->bed.far.stream);
         flush(0);
         test_loop_settle(&loop);
         if (way != CLEAR)
@@ -420,16 +381,16 @@ static void test_appends_behind_what_is_in_flight(void **state)
         append(i, a, 1);
         append(i, b, 1);
         assert_int_equal(flush(i), 1);
-        assert_int_equal(links[i].queue.in_flight, 12);
+        assert_int_equal(links[i].bed.queue.in_flight, 12);
     }
-    assert_int_equal(swale__outq_drop(&links[0].queue, loop.loop, 1, true), 0);
+    assert_int_equal(swale__outq_drop(&links[0].bed.queue, loop.loop, 1, true), 0);
     append(0, b, 1);
-    assert_int_equal(swale__outq_drop(&links[0].queue, loop.loop, 1, true), 1);
+    assert_int_equal(swale__outq_drop(&links[0].bed.queue, loop.loop, 1, true), 1);
     links[0].count--;
     assert_int_equal(try_append_copy(&links[1], "own"), 0);
-    swale__outq_cut(&links[2].queue, loop.loop);
-    swale__outq_keep(&links[3].queue, loop.loop, 12);
-    assert_int_equal(links[2].queue.size + links[3].queue.size, 24);
+    swale__outq_cut(&links[2].bed.queue, loop.loop);
+    swale__outq_keep(&links[3].bed.queue, loop.loop, 12);
+    assert_int_equal(links[2].bed.queue.size + links[3].bed.queue.size, 24);
     finish();
 }
 
@@ -474,7 +435,7 @@ static size_t model_size(const struct link *link)
 /* The first item that has not begun to leave, and where it begins. */
 static size_t first_behind(const struct link *link, size_t *at)
 {
-    size_t begun = model_size(link) - link->queue.size + link->queue.in_flight;
+    size_t begun = model_size(link) - link->bed.queue.size + link->bed.queue.in_flight;
     size_t i = 0;
     for (*at = 0; i < link->count && *at < begun; i++)
         *at += link->items[i].size;
@@ -506,23 +467,23 @@ static bool copies_wait(const struct link *link)
 
 static void random_cut(struct link *link)
 {
-    size_t at, before = model_size(link) - link->queue.size;
+    size_t at, before = model_size(link) - link->bed.queue.size;
     size_t kept = first_behind(link, &at);
     if (copies_wait(link))
         return; /* how many of them go is the queue's affair */
-    swale__outq_cut(&link->queue, loop.loop);
-    assert_int_equal(link->queue.size, at - before);
+    swale__outq_cut(&link->bed.queue, loop.loop);
+    assert_int_equal(link->bed.queue.size, at - before);
     link->count = kept;
 }
 
 static void random_keep(struct link *link)
 {
-    size_t at, before = model_size(link) - link->queue.size;
+    size_t at, before = model_size(link) - link->bed.queue.size;
     size_t kept = first_behind(link, &at);
     while (kept < link->count && choose(3) > 0)
         at += link->items[kept++].size;
-    swale__outq_keep(&link->queue, loop.loop, at - before);
-    assert_int_equal(link->queue.size, at - before);
+    swale__outq_keep(&link->bed.queue, loop.loop, at - before);
+    assert_int_equal(link->bed.queue.size, at - before);
     link->count = kept;
 }
 
@@ -532,7 +493,7 @@ static void random_drop(struct link *link, bool starved)
     bool all = choose(2);
     size_t at, from = first_behind(link, &at);
     size_t expected = model_drop(link, from, tag, all, false);
-    size_t dropped = swale__outq_drop(&link->queue, loop.loop, tag, all);
+    size_t dropped = swale__outq_drop(&link->bed.queue, loop.loop, tag, all);
     assert_true(dropped == expected || (starved && dropped == 0));
     if (dropped > 0)
         model_drop(link, from, tag, all, true);
@@ -580,7 +541,7 @@ static void random_step(bool starved)
 static void assert_waiting(const struct link *link)
 {
     static char bytes[65536 * 4];
-    const struct swale__outq *queue = &link->queue;
+    const struct swale__outq *queue = &link->bed.queue;
     size_t size = 0, at = 0, left = model_size(link) - queue->size;
     for (const struct swale__segment *segment = queue->head; segment; segment = segment->next) {
         bool common_one = segment->flags & SWALE__COMMON;

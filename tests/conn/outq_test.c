@@ -2,7 +2,7 @@
 
 #include "conn/common.h"
 #include "io/turn.h"
-#include "recorder.h"
+#include "queue_bed.h"
 #include "vloop.h"
 
 #include <errno.h>
@@ -10,59 +10,22 @@
 
 struct fixture {
     struct test_loop loop;
-    struct swale__stream *ends[2];
-    struct recorder far;
-    struct swale__outq queue;
+    struct queue_bed bed;
     struct swale__common common;
 };
 
-static void on_written(void *context, size_t size)
-{
-    struct fixture *f = context;
-    size_t left;
-    swale__outq_written(&f->queue, f->loop.loop, size);
-    assert_true(swale__outq_flush(&f->queue, f->ends[0], &left) >= 0);
-}
-
-static void on_data(void *context, char *data, size_t size)
-{
-    (void)context;
-    (void)data;
-    (void)size;
-}
-
-static void on_end(void *context)
-{
-    (void)context;
-}
-
-static void on_fail(void *context, int error)
-{
-    (void)context;
-    (void)error;
-}
-
 static void begin(struct fixture *f, size_t capacity, bool in_flight)
 {
-    static const struct swale__stream_user user = { on_data, on_written, on_end, on_fail };
-    *f = (struct fixture){ .queue = { .size = 0 } };
+    *f = (struct fixture){ .common = { .allocator = NULL } };
     test_loop_init(&f->loop);
     f->common.allocator = swale__loop_allocator(f->loop.loop);
-    assert_int_equal(swale__pair(f->ends, f->loop.loop,
-                                 &(struct swale__pair_options){ .capacity = capacity, .in_flight = in_flight }),
-                     0);
-    swale__stream_use(f->ends[0], &user, f);
-    recorder_begin(&f->far, f->ends[1]);
+    queue_bed_begin(&f->bed, f->loop.loop, capacity, in_flight);
 }
 
 static void done(struct fixture *f)
 {
-    swale__stream_close(f->ends[0], false);
-    swale__outq_clear(&f->queue, f->loop.loop);
-    assert_int_equal(f->queue.size, 0);
-    assert_int_equal(f->queue.held, 0);
+    queue_bed_end(&f->bed);
     swale__common_done(&f->common);
-    recorder_end(&f->far);
     test_loop_settle(&f->loop);
     test_loop_done(&f->loop);
 }
@@ -77,7 +40,7 @@ static char *noise(size_t size)
 
 static void append(struct fixture *f, const char *text)
 {
-    assert_int_equal(swale__outq_append(&f->queue, f->loop.loop, swale_text(text), swale_span(NULL, 0)), 0);
+    assert_int_equal(swale__outq_append(&f->bed.queue, f->loop.loop, swale_text(text), swale_span(NULL, 0)), 0);
 }
 
 static struct swale_shared *share(const char *text)
@@ -90,7 +53,7 @@ static struct swale_shared *share(const char *text)
 static int try_shared(struct fixture *f, struct swale_shared *shared, uintptr_t tag)
 {
     struct swale__common_message message = { shared, swale_shared_payload(shared), tag };
-    return swale__outq_append_shared(&f->queue, f->loop.loop, &f->common, &message);
+    return swale__outq_append_shared(&f->bed.queue, f->loop.loop, &f->common, &message);
 }
 
 static void append_shared(struct fixture *f, const char *text, uintptr_t tag)
@@ -102,16 +65,15 @@ static void append_shared(struct fixture *f, const char *text, uintptr_t tag)
 
 static int flush(struct fixture *f)
 {
-    size_t left;
-    return swale__outq_flush(&f->queue, f->ends[0], &left);
+    return queue_bed_flush(&f->bed);
 }
 
 static void assert_heard(struct fixture *f, const char *text)
 {
     test_loop_settle(&f->loop);
-    assert_int_equal(f->far.size, strlen(text));
-    if (f->far.size > 0)
-        assert_memory_equal(f->far.heard, text, f->far.size);
+    assert_int_equal(f->bed.far.size, strlen(text));
+    if (f->bed.far.size > 0)
+        assert_memory_equal(f->bed.far.heard, text, f->bed.far.size);
 }
 
 static void test_keeps_order(void **state)
@@ -124,10 +86,10 @@ static void test_keeps_order(void **state)
         append_shared(&f, "two ", 7);
         append(&f, "three ");
         append(&f, "four");
-        assert_int_equal(f.queue.size, 18);
+        assert_int_equal(f.bed.queue.size, 18);
         assert_int_equal(flush(&f), in_flight ? 1 : 0);
         assert_heard(&f, "one two three four");
-        assert_int_equal(f.queue.size, 0);
+        assert_int_equal(f.bed.queue.size, 0);
         done(&f);
     }
 }
@@ -144,17 +106,17 @@ static void test_takes_every_size(void **state)
             begin(&f, 1000, i & 1);
             for (size_t n = 0; n < 100 * before; n++)
                 append(&f, "0123456789012345678901234567890123456789012345678901234567890123456789");
-            size_t start = f.queue.size, head = sizes[i] < 14 ? 0 : 14;
-            assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_span(data, head),
+            size_t start = f.bed.queue.size, head = sizes[i] < 14 ? 0 : 14;
+            assert_int_equal(swale__outq_append(&f.bed.queue, f.loop.loop, swale_span(data, head),
                                                 swale_span(data + head, sizes[i] - head)),
                              0);
             append(&f, "end");
-            assert_int_equal(f.queue.size, start + sizes[i] + 3);
+            assert_int_equal(f.bed.queue.size, start + sizes[i] + 3);
             flush(&f);
             test_loop_settle(&f.loop);
-            assert_int_equal(f.far.size, start + sizes[i] + 3);
+            assert_int_equal(f.bed.far.size, start + sizes[i] + 3);
             if (sizes[i] > 0)
-                assert_memory_equal(f.far.heard + start, data, sizes[i]);
+                assert_memory_equal(f.bed.far.heard + start, data, sizes[i]);
             done(&f);
         }
     }
@@ -175,12 +137,13 @@ static void test_masks_what_it_copies(void **state)
         begin(&f, 0, false);
         append(&f, "x");
         assert_int_equal(
-            swale__outq_append_masked(&f.queue, f.loop.loop, swale_text("head"), swale_span(plain, size), mask), 0);
+            swale__outq_append_masked(&f.bed.queue, f.loop.loop, swale_text("head"), swale_span(plain, size), mask),
+            0);
         flush(&f);
         test_loop_settle(&f.loop);
-        assert_int_equal(f.far.size, 5 + size);
-        assert_memory_equal(f.far.heard, "xhead", 5);
-        assert_memory_equal(f.far.heard + 5, masked, size);
+        assert_int_equal(f.bed.far.size, 5 + size);
+        assert_memory_equal(f.bed.far.heard, "xhead", 5);
+        assert_memory_equal(f.bed.far.heard + 5, masked, size);
         done(&f);
     }
     free(plain);
@@ -199,11 +162,12 @@ static void test_warm_queue_does_not_allocate(void **state)
         warm = i == 2 ? f.loop.memory.allocations : warm;
         append(&f, "some message");
         try_shared(&f, shared, 1);
-        assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_text("head"), swale_span(large, 16384)), 0);
+        assert_int_equal(swale__outq_append(&f.bed.queue, f.loop.loop, swale_text("head"), swale_span(large, 16384)),
+                         0);
         append(&f, "some message");
         flush(&f);
         test_loop_settle(&f.loop);
-        assert_int_equal(f.queue.held, 0);
+        assert_int_equal(f.bed.queue.held, 0);
     }
     assert_int_equal(f.loop.memory.allocations, warm);
     swale_shared_unref(shared);
@@ -221,8 +185,8 @@ static void test_short_pieces_are_cheap(void **state)
         append(&f, "0123456789");
         append_shared(&f, "0123456789", 1);
     }
-    assert_int_equal(f.queue.size, 20000);
-    assert_true(f.queue.held < 1000 * 160);
+    assert_int_equal(f.bed.queue.size, 20000);
+    assert_true(f.bed.queue.held < 1000 * 160);
     done(&f);
 }
 
@@ -237,12 +201,12 @@ static void test_drops_by_tag(void **state)
     append(&f, "copy ");
     append_shared(&f, "a3 ", 1);
     append_shared(&f, "none ", 0);
-    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 1, false), 1);
-    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 3, true), 0);
-    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 0, true), 0);
-    assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 1, true), 2);
+    assert_int_equal(swale__outq_drop(&f.bed.queue, f.loop.loop, 1, false), 1);
+    assert_int_equal(swale__outq_drop(&f.bed.queue, f.loop.loop, 3, true), 0);
+    assert_int_equal(swale__outq_drop(&f.bed.queue, f.loop.loop, 0, true), 0);
+    assert_int_equal(swale__outq_drop(&f.bed.queue, f.loop.loop, 1, true), 2);
     append(&f, "end");
-    assert_int_equal(f.queue.size, 16);
+    assert_int_equal(f.bed.queue.size, 16);
     flush(&f);
     assert_heard(&f, "b1 copy none end");
     done(&f);
@@ -260,7 +224,7 @@ static void test_does_not_drop_what_has_begun(void **state)
         assert_int_equal(flush(&f), 1);
         append_shared(&f, "third-", 1);
         /* in flight: both have been given away */
-        assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 1, true), in_flight ? 1 : 2);
+        assert_int_equal(swale__outq_drop(&f.bed.queue, f.loop.loop, 1, true), in_flight ? 1 : 2);
         append(&f, "end");
         assert_heard(&f, in_flight ? "first-second-end" : "first-end");
         done(&f);
@@ -275,14 +239,14 @@ static void test_cut_waits_for_the_end_of_a_split_frame(void **state)
         struct fixture f;
         begin(&f, capacity, false);
         char *data = calloc(1, 16384);
-        assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, swale_text("h"), swale_span(data, 16384)), 0);
+        assert_int_equal(swale__outq_append(&f.bed.queue, f.loop.loop, swale_text("h"), swale_span(data, 16384)), 0);
         append_shared(&f, "next", 1);
         flush(&f);
-        swale__outq_cut(&f.queue, f.loop.loop);
+        swale__outq_cut(&f.bed.queue, f.loop.loop);
         append(&f, "close");
         test_loop_settle(&f.loop);
-        assert_int_equal(f.far.size, 16385 + 5);
-        assert_memory_equal(f.far.heard + 16385, "close", 5);
+        assert_int_equal(f.bed.far.size, 16385 + 5);
+        assert_memory_equal(f.bed.far.heard + 16385, "close", 5);
         free(data);
         done(&f);
     }
@@ -297,13 +261,13 @@ static void test_cut_leaves_what_has_begun(void **state)
     flush(&f);
     append_shared(&f, "shared", 1);
     append(&f, "copied");
-    swale__outq_cut(&f.queue, f.loop.loop);
+    swale__outq_cut(&f.bed.queue, f.loop.loop);
     append(&f, "!");
     assert_heard(&f, "begun!");
     append(&f, "again");
-    swale__outq_cut(&f.queue, f.loop.loop);
-    assert_int_equal(f.queue.size, 0);
-    assert_null(f.queue.head);
+    swale__outq_cut(&f.bed.queue, f.loop.loop);
+    assert_int_equal(f.bed.queue.size, 0);
+    assert_null(f.bed.queue.head);
     done(&f);
 }
 
@@ -315,10 +279,10 @@ static void test_appends_behind_what_is_in_flight(void **state)
     begin(&f, 5, true);
     append(&f, "0123456789");
     assert_int_equal(flush(&f), 1);
-    assert_int_equal(f.queue.in_flight, 10);
+    assert_int_equal(f.bed.queue.in_flight, 10);
     append(&f, "abc");
-    assert_int_equal(f.queue.in_flight, 10);
-    assert_false(swale__outq_ready(&f.queue));
+    assert_int_equal(f.bed.queue.in_flight, 10);
+    assert_false(swale__outq_ready(&f.bed.queue));
     assert_heard(&f, "0123456789abc");
     done(&f);
 }
@@ -335,15 +299,16 @@ static void test_allocation_failures(void **state)
         static const size_t sizes[] = { 10, 16384, 100000, 9000 };
         size_t size = 4;
         for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-            int error = swale__outq_append(&f.queue, f.loop.loop, swale_span(large, sizes[i]), swale_span(NULL, 0));
+            int error =
+                swale__outq_append(&f.bed.queue, f.loop.loop, swale_span(large, sizes[i]), swale_span(NULL, 0));
             assert_true(error == 0 || error == -ENOMEM);
             size += error == 0 ? sizes[i] : 0;
-            assert_int_equal(f.queue.size, size);
+            assert_int_equal(f.bed.queue.size, size);
         }
         f.loop.memory.fail_at = 0;
         flush(&f);
         test_loop_settle(&f.loop);
-        assert_int_equal(f.far.size, size);
+        assert_int_equal(f.bed.far.size, size);
         done(&f);
     }
     free(large);
@@ -367,19 +332,19 @@ static void test_write(void **state)
             }
             size_t left, start = waiting * 8, total = 60000;
             char *lent = memcpy(malloc(50000), wanted + start, 50000);
-            int result =
-                swale__outq_write(&f.queue, f.ends[0], swale_span(lent, 10), swale_span(lent + 10, 49990), &left);
+            int result = swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_span(lent, 10),
+                                           swale_span(lent + 10, 49990), &left);
             free(lent);
-            assert_int_equal(result, f.queue.size > 0);
-            assert_int_equal(left + f.queue.size, start + 50000);
+            assert_int_equal(result, f.bed.queue.size > 0);
+            assert_int_equal(left + f.bed.queue.size, start + 50000);
             if (capacity % 7 != 0)
                 assert_int_equal(left, capacity < start + 50000 ? capacity : start + 50000);
             struct swale_span rest = swale_span(wanted + start + 50000, total - start - 50000);
-            assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, rest, swale_span(NULL, 0)), 0);
+            assert_int_equal(swale__outq_append(&f.bed.queue, f.loop.loop, rest, swale_span(NULL, 0)), 0);
             flush(&f);
             test_loop_settle(&f.loop);
-            assert_int_equal(f.far.size, total);
-            assert_memory_equal(f.far.heard, wanted, total);
+            assert_int_equal(f.bed.far.size, total);
+            assert_memory_equal(f.bed.far.heard, wanted, total);
             done(&f);
         }
     }
@@ -399,7 +364,7 @@ static void test_write_behind_many(void **state)
         memcpy(wanted + 8 * i, "segment ", 8);
     }
     strcat(wanted, "unit");
-    assert_int_equal(swale__outq_write(&f.queue, f.ends[0], swale_text("un"), swale_text("it"), &left), 1);
+    assert_int_equal(swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_text("un"), swale_text("it"), &left), 1);
     assert_int_equal(left, 0);
     assert_int_equal(flush(&f), 0);
     assert_heard(&f, wanted);
@@ -413,10 +378,10 @@ static void test_cut_behind_a_written_part(void **state)
     struct fixture f;
     size_t left;
     begin(&f, 3, false);
-    assert_int_equal(swale__outq_write(&f.queue, f.ends[0], swale_text("he"), swale_text("llo"), &left), 1);
+    assert_int_equal(swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_text("he"), swale_text("llo"), &left), 1);
     append_shared(&f, "shared", 1);
-    swale__outq_cut(&f.queue, f.loop.loop);
-    assert_int_equal(f.queue.size, 2);
+    swale__outq_cut(&f.bed.queue, f.loop.loop);
+    assert_int_equal(f.bed.queue.size, 2);
     append(&f, "!");
     assert_heard(&f, "hello!");
     done(&f);
@@ -433,18 +398,20 @@ static void test_write_without_memory(void **state)
         begin(&f, capacity, false);
         append(&f, "0123456789");
         flush(&f); /* with little room the stream is full now */
-        size_t before = f.queue.size;
+        size_t before = f.bed.queue.size;
         f.loop.memory.fail_at = f.loop.memory.allocations + 1;
-        int result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, 100000), &left);
+        int result =
+            swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_text("head"), swale_span(large, 100000), &left);
         assert_int_equal(result, SWALE_ERR_NO_MEMORY);
-        assert_int_equal(f.queue.size, before);
+        assert_int_equal(f.bed.queue.size, before);
         assert_int_equal(left, 0);
-        result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, SIZE_MAX - 3), &left);
+        result = swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_text("head"), swale_span(large, SIZE_MAX - 3),
+                                   &left);
         assert_int_equal(result, SWALE_ERR_NO_MEMORY);
-        result = swale__outq_write(&f.queue, f.ends[0], swale_text("head"), swale_span(large, 100000), &left);
+        result = swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_text("head"), swale_span(large, 100000), &left);
         assert_int_equal(result, 1);
         test_loop_settle(&f.loop);
-        assert_int_equal(f.far.size, 100014);
+        assert_int_equal(f.bed.far.size, 100014);
         done(&f);
     }
     free(large);
@@ -457,15 +424,15 @@ static void test_replacing_does_not_grow(void **state)
     struct fixture f;
     begin(&f, 3, false);
     append(&f, "stuck, because the other end does not read");
-    f.far.stuck = true;
-    swale__stream_pause(f.far.stream);
+    f.bed.far.stuck = true;
+    swale__stream_pause(f.bed.far.stream);
     flush(&f);
     for (int i = 0; i < 10000; i++) {
         append_shared(&f, "position", 5);
-        assert_int_equal(swale__outq_drop(&f.queue, f.loop.loop, 5, true), 1);
+        assert_int_equal(swale__outq_drop(&f.bed.queue, f.loop.loop, 5, true), 1);
         append_shared(&f, "position", 5);
-        swale__outq_drop(&f.queue, f.loop.loop, 5, true);
-        assert_true(f.queue.held <= 2 * SWALE__CHUNK_SIZE);
+        swale__outq_drop(&f.bed.queue, f.loop.loop, 5, true);
+        assert_true(f.bed.queue.held <= 2 * SWALE__CHUNK_SIZE);
     }
     done(&f);
 }
@@ -475,13 +442,14 @@ static void test_reports_a_dead_stream(void **state)
     (void)state;
     struct fixture f;
     begin(&f, 0, false);
-    recorder_close(&f.far, true);
+    recorder_close(&f.bed.far, true);
     append(&f, "lost");
     size_t left;
-    assert_int_equal(swale__outq_write(&f.queue, f.ends[0], swale_text("he"), swale_text("llo"), &left), -ECONNRESET);
+    assert_int_equal(swale__outq_write(&f.bed.queue, f.bed.ends[0], swale_text("he"), swale_text("llo"), &left),
+                     -ECONNRESET);
     assert_int_equal(left, 0);
     assert_int_equal(flush(&f), -ECONNRESET);
-    assert_int_equal(f.queue.size, 4);
+    assert_int_equal(f.bed.queue.size, 4);
     done(&f);
 }
 
@@ -501,16 +469,16 @@ static void test_keep(void **state)
             for (size_t i = 0; i < COUNT_OF(sizes); i++) {
                 memset(wanted + total, 'a' + (int)i, sizes[i]);
                 struct swale_span frame = swale_span(wanted + total, sizes[i]);
-                assert_int_equal(swale__outq_append(&f.queue, f.loop.loop, frame, swale_span(NULL, 0)), 0);
+                assert_int_equal(swale__outq_append(&f.bed.queue, f.loop.loop, frame, swale_span(NULL, 0)), 0);
                 total += sizes[i];
                 if (i < kept)
                     size = total;
                 if (i == 0 && kept > 0)
                     flush(&f); /* the first has begun */
             }
-            size_t left = total - f.queue.size;
-            swale__outq_keep(&f.queue, f.loop.loop, size - left);
-            assert_int_equal(f.queue.size, size - left);
+            size_t left = total - f.bed.queue.size;
+            swale__outq_keep(&f.bed.queue, f.loop.loop, size - left);
+            assert_int_equal(f.bed.queue.size, size - left);
             append(&f, "end");
             memcpy(wanted + size, "end", 4);
             flush(&f);
