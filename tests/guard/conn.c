@@ -35,30 +35,10 @@ static void on_message(struct swale_conn *conn, const struct swale_message *mess
 
 static const struct swale_handler echo = { .on_message = on_message };
 
-static void open_server(void)
-{
-    static struct swale__conn_counters counters;
-    struct swale_limits limits = swale_limits_resolve(NULL);
-    struct swale__conn_group_options options = {
-        .loop = tape_loop(),
-        .allocator = swale__loop_allocator(tape_loop()),
-        .limits = &limits,
-        .role = SWALE_SERVER,
-        .counters = &counters,
-    };
-    struct swale__conn_group *group;
-    struct swale_engine engine;
-    REQUIRE(swale__conn_group_new(&group, &options) == 0);
-    swale_engine_init(&engine, swale__conn_group_config(group), swale_loop_now(tape_loop()));
-    tape_init(&server_tape);
-    struct swale__conn_open open = { .stream = &server_tape.stream, .engine = &engine, .handler = &echo };
-    REQUIRE(swale__conn_new(&server_conn, group, &open) == 0);
-}
-
 static void prepare_server(int byte0, size_t size, enum guard_text text, int frames)
 {
     if (!server_conn)
-        open_server();
+        server_conn = tape_connect(&server_tape, tape_group(), &echo);
     make_script(true, byte0, size, text, frames);
 }
 

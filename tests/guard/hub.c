@@ -18,34 +18,18 @@ static void on_message(struct swale_conn *conn, const struct swale_message *rece
 static void open_subscriber(struct swale__conn_group *group, struct tape *tape)
 {
     static const struct swale_handler handler = { .on_message = on_message };
-    struct swale_engine engine;
-    struct swale_conn *conn;
-    tape_init(tape);
-    swale_engine_init(&engine, swale__conn_group_config(group), swale_loop_now(tape_loop()));
-    struct swale__conn_open open = { .stream = &tape->stream, .engine = &engine, .handler = &handler };
-    REQUIRE(swale__conn_new(&conn, group, &open) == 0);
+    struct swale_conn *conn = tape_connect(tape, group, &handler);
     REQUIRE(swale_hub_join(hub, swale_text("news"), swale_conn_subscriber(conn)) == 0);
 }
 
 static void prepare(void)
 {
-    static struct swale__conn_counters counters;
-    struct swale_limits limits = swale_limits_resolve(NULL);
-    struct swale__conn_group_options options = {
-        .loop = tape_loop(),
-        .allocator = swale__loop_allocator(tape_loop()),
-        .limits = &limits,
-        .role = SWALE_SERVER,
-        .counters = &counters,
-        .first_id = (UINT64_C(1) << 48) + 1,
-    };
-    struct swale__conn_group *group;
     if (hub)
         return;
     guard_fill(message, sizeof message, GUARD_ASCII);
-    REQUIRE(swale__conn_group_new(&group, &options) == 0);
     REQUIRE(swale_hub_new(&hub, NULL) == 0);
     REQUIRE(swale_hub_attach(hub, tape_loop()) == 0);
+    struct swale__conn_group *group = tape_group();
     for (int i = 0; i < SUBSCRIBERS; i++)
         open_subscriber(group, &tapes[i]);
     REQUIRE(swale_loop_step(tape_loop(), 0) >= 0);

@@ -79,3 +79,34 @@ void tape_play(struct tape *tape, const char *data, size_t size)
     swale__loop_at_next(tape->stream.loop, &tape->work);
     REQUIRE(swale_loop_step(tape->stream.loop, 0) >= 0);
 }
+
+/* ---- Connections ------------------------------------------------------------------------------------ */
+
+struct swale__conn_group *tape_group(void)
+{
+    static struct swale__conn_counters counters;
+    struct swale_limits limits = swale_limits_resolve(NULL);
+    struct swale__conn_group_options options = {
+        .loop = tape_loop(),
+        .allocator = swale__loop_allocator(tape_loop()),
+        .limits = &limits,
+        .role = SWALE_SERVER,
+        .counters = &counters,
+        .first_id = (UINT64_C(1) << 48) + 1,
+    };
+    struct swale__conn_group *group;
+    REQUIRE(swale__conn_group_new(&group, &options) == 0);
+    return group;
+}
+
+struct swale_conn *tape_connect(struct tape *tape, struct swale__conn_group *group,
+                                const struct swale_handler *handler)
+{
+    struct swale_engine engine;
+    struct swale_conn *conn;
+    tape_init(tape);
+    swale_engine_init(&engine, swale__conn_group_config(group), swale_loop_now(tape_loop()));
+    struct swale__conn_open open = { .stream = &tape->stream, .engine = &engine, .handler = handler };
+    REQUIRE(swale__conn_new(&conn, group, &open) == 0);
+    return conn;
+}
