@@ -8,7 +8,7 @@ import re
 import urllib.parse
 
 import mutants
-from mutant import Mutant, name_of
+from mutant import Mutant, register
 from strict import Refused, words
 from strict_client import Client
 
@@ -28,16 +28,7 @@ def inherit():
             MUTANTS[name] = Mutant(name, found.rule, kind, cases, found.should)
 
 
-def mutant(rule, *cases, should=False):
-    """As in mutant.py."""
-
-    def add(kind):
-        MUTANTS[name_of(kind)] = Mutant(name_of(kind), rule, kind, cases, should)
-        return kind
-
-    return add
-
-
+mutant = register(MUTANTS)
 inherit()
 
 # ---- The request
@@ -72,49 +63,18 @@ class Changed(Client):
         return super().request().replace(self.old, self.new)
 
 
-@mutant("The version is 13.", "4.1/target-root")
-class SendsVersion8(Changed):
-    old, new = "Version: 13", "Version: 8"
-
-
-@mutant("The version is said.", "4.1/target-root")
-class KeepsItsVersionSecret(Changed):
-    old, new = "Sec-WebSocket-Version: 13\r\n", ""
-
-
-@mutant("The method is GET.", "4.1/target-root")
-class SendsPost(Changed):
-    old, new = "GET ", "POST "
-
-
-@mutant("HTTP is 1.1.", "4.1/target-root")
-class SendsHttp10(Changed):
-    old, new = "HTTP/1.1", "HTTP/1.0"
-
-
-@mutant("Upgrade is asked for.", "4.1/target-root")
-class AsksForNoUpgrade(Changed):
-    old, new = "Upgrade: websocket\r\n", ""
-
-
-@mutant("Connection says so.", "4.1/target-root")
-class KeepsTheConnectionAlive(Changed):
-    old, new = "Connection: Upgrade", "Connection: keep-alive"
-
-
-@mutant("The request is told where it goes.", "4.1/host-*")
-class ForgetsTheHost(Changed):
-    old, new = "Host: ", "X-Host: "
-
-
-@mutant("Lines end with CR LF.", "4.1/target-root")
-class EndsALineWithLf(Changed):
-    old, new = "\r\nUpgrade", "\nUpgrade"
-
-
-@mutant("There is no space before the colon.", "4.1/target-root")
-class WritesASpaceBeforeTheColon(Changed):
-    old, new = "Upgrade: ", "Upgrade : "
+for name, rule, cases, old, new in (
+    ("SendsVersion8", "The version is 13.", "4.1/target-root", "Version: 13", "Version: 8"),
+    ("KeepsItsVersionSecret", "The version is said.", "4.1/target-root", "Sec-WebSocket-Version: 13\r\n", ""),
+    ("SendsPost", "The method is GET.", "4.1/target-root", "GET ", "POST "),
+    ("SendsHttp10", "HTTP is 1.1.", "4.1/target-root", "HTTP/1.1", "HTTP/1.0"),
+    ("AsksForNoUpgrade", "Upgrade is asked for.", "4.1/target-root", "Upgrade: websocket\r\n", ""),
+    ("KeepsTheConnectionAlive", "Connection says so.", "4.1/target-root", "Connection: Upgrade", "Connection: keep-alive"),
+    ("ForgetsTheHost", "The request is told where it goes.", "4.1/host-*", "Host: ", "X-Host: "),
+    ("EndsALineWithLf", "Lines end with CR LF.", "4.1/target-root", "\r\nUpgrade", "\nUpgrade"),
+    ("WritesASpaceBeforeTheColon", "There is no space before the colon.", "4.1/target-root", "Upgrade: ", "Upgrade : "),
+):
+    mutant(rule, cases)(type(name, (Changed,), {"old": old, "new": new}))
 
 
 @mutant("The port belongs to Host.", "4.1/host-*")

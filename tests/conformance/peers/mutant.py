@@ -23,19 +23,18 @@ def name_of(kind):
     return "".join("-" + letter.lower() if letter.isupper() else letter for letter in kind.__name__).lstrip("-")
 
 
-def mutant(rule, *cases, should=False):
-    """Registers a class of strict.Echo's."""
+def register(into):
+    """A decorator by which classes get there."""
 
-    def add(kind):
-        MUTANTS[name_of(kind)] = Mutant(name_of(kind), rule, kind, cases, should)
-        return kind
+    def register_with(rule, *cases, should=False):
+        def add(kind):
+            into[name_of(kind)] = Mutant(name_of(kind), rule, kind, cases, should)
+            return kind
 
-    return add
+        return add
+
+    return register_with
 
 
-def variant(rule, *cases):
-    def add(kind):
-        VARIANTS[name_of(kind)] = Mutant(name_of(kind), rule, kind, cases)
-        return kind
-
-    return add
+mutant = register(MUTANTS)
+variant = register(VARIANTS)
