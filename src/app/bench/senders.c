@@ -69,37 +69,13 @@ static void send_assigned(struct senders *senders, struct link *link, uint64_t n
 
 /* ---- The closed loop -------------------------------------------------------------------------------- */
 
-/* What came of one that was counted as sent. Out of line: nearly always it is 0, and nobody asks. */
-__attribute__((noinline)) static void note_result(struct senders *senders, struct link *link, bool counts, int result)
+void senders_note_result(struct senders *senders, struct link *link, bool counts, int result)
 {
     link->full = result == SWALE_FULL;
     link->sent += result >= 0;
     senders->worker->tally->sent -= counts && result < 0;
     if (result == -ENOMEM)
         worker_fail(senders->worker, result);
-}
-
-/* One for the one that has finished, while nothing waits: what nearly every answer asks for, in one go. */
-static bool refill_one(struct senders *senders, struct link *link, uint64_t now)
-{
-    uint64_t number = link->assigned;
-    if (link->sent != number || link->full || number - link->finished + 1 != senders->depth ||
-        link->flights_size < senders->depth || number == link->limit || senders->to_assign == 1)
-        return false;
-    link->flights[number & (link->flights_size - 1)].due = now;
-    link->assigned = number + 1;
-    senders->outstanding++;
-    senders->to_assign--;
-    bool counts = worker_counts(senders->worker, now);
-    struct tally *tally = senders->worker->tally;
-    tally->asked += counts;
-    tally->sent += counts;
-    int result = senders->send(link, now);
-    if (result == 0)
-        link->sent = number + 1;
-    else
-        note_result(senders, link, counts, result);
-    return true;
 }
 
 static void refill_closed(struct senders *senders, struct link *link, uint64_t now)
@@ -244,11 +220,11 @@ void senders_done(struct senders *senders)
     ticker_stop(&senders->ticker);
 }
 
-void senders_refill(struct senders *senders, struct link *link, uint64_t now)
+void senders_refill_all(struct senders *senders, struct link *link, uint64_t now)
 {
     if (senders->paced)
         send_assigned(senders, link, now);
-    else if (senders->worker->sending && !refill_one(senders, link, now))
+    else if (senders->worker->sending)
         refill_closed(senders, link, now);
 }
 

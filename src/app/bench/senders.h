@@ -44,8 +44,44 @@ static inline uint64_t senders_finish(struct senders *senders, struct link *link
     return link->flights[link->finished++ & (link->flights_size - 1)].due;
 }
 
+/* Whether one message for the one that has finished is all that the link may send: nearly always so, in a closed
+ * loop. */
+static inline bool senders_steady(const struct senders *senders, const struct link *link)
+{
+    return link->sent == link->assigned && !link->full && !senders->paced && senders->worker->sending &&
+           link->assigned - link->finished + 1 == senders->depth && link->flights_size >= senders->depth &&
+           link->assigned != link->limit && senders->to_assign != 1;
+}
+
+/* What came of one that was counted as sent, if it is not 0. */
+void senders_note_result(struct senders *senders, struct link *link, bool counts, int result);
+
+/* Assigns the link one more, and sends it. */
+static inline void senders_send_one(struct senders *senders, struct link *link, uint64_t now)
+{
+    struct tally *tally = senders->worker->tally;
+    bool counts = worker_counts(senders->worker, now);
+    link->flights[link->assigned++ & (link->flights_size - 1)].due = now;
+    senders->outstanding++;
+    senders->to_assign--;
+    tally->asked += counts;
+    tally->sent += counts;
+    int result = senders->send(link, now);
+    if (result == 0)
+        link->sent++;
+    else
+        senders_note_result(senders, link, counts, result);
+}
+
 /* Sends what the link may send: after senders_finish, and when its queue has room again. */
-void senders_refill(struct senders *senders, struct link *link, uint64_t now);
+void senders_refill_all(struct senders *senders, struct link *link, uint64_t now);
+static inline void senders_refill(struct senders *senders, struct link *link, uint64_t now)
+{
+    if (senders_steady(senders, link))
+        senders_send_one(senders, link, now);
+    else
+        senders_refill_all(senders, link, now);
+}
 void senders_drained(struct senders *senders, struct link *link);
 
 /* The link is lost, and out of the open ones (whose new number this is) already. */
