@@ -23,10 +23,10 @@ from wire import BINARY, TEXT, Gone, Peer, frame, opened, random_bytes, request
 
 FAULTS = Faults()
 MINUTES = float(os.environ.get("SWALE_SOAK_MINUTES") or 0.75)
-OPTIONS = ("--deflate=context", "--handshake-timeout", "5s", "--ping", "2s", "--gone", "3s", "--close-wait", "1s")
-OPTIONS += ("--threads", "2")
+OPTIONS = ("--deflate=context", "--handshake-timeout", f"{slack(5)}s", "--ping", f"{slack(2)}s", "--gone", f"{slack(3)}s")
+OPTIONS += ("--close-wait", "1s", "--threads", "2")
 PAUSE = 0.01
-HONEST = 20  # seconds of patience, on a machine that is busy
+HONEST = slack(20)  # seconds of patience, on a machine that is busy
 
 
 # ---- Those who misbehave; each is for one connection
@@ -129,13 +129,18 @@ def bench(url, seconds, *options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def a_second(rate):
+    """As much of it as the program at hand can bear."""
+    return str(rate // slack(1))
+
+
 def begin_benches(seconds, ports):
     plain, secure = f"ws://127.0.0.1:{ports[0]}", f"wss://127.0.0.1:{ports[1]}"
     return [
-        bench(f"{plain}/echo", seconds, "-c", "50", "-s", "1k", "--rate", "3000", "--verify"),
-        bench(f"{secure}/echo", seconds, "-c", "20", "-s", "8k", "--rate", "500", "--insecure", "--deflate", "--verify"),
-        bench(f"{plain}/topic/bench", seconds, "--mode", "fan-out", "--subscribers", "100", "--rate", "50"),
-        bench(f"{secure}/echo", seconds, "--mode", "storm", "-c", "4", "--rate", "50", "--insecure"),
+        bench(f"{plain}/echo", seconds, "-c", "50", "-s", "1k", "--rate", a_second(3000), "--verify"),
+        bench(f"{secure}/echo", seconds, "-c", "20", "-s", "8k", "--rate", a_second(500), "--insecure", "--deflate", "--verify"),
+        bench(f"{plain}/topic/bench", seconds, "--mode", "fan-out", "--subscribers", "100", "--rate", a_second(50)),
+        bench(f"{secure}/echo", seconds, "--mode", "storm", "-c", "4", "--rate", a_second(50), "--insecure"),
     ]
 
 
