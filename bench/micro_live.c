@@ -75,12 +75,12 @@ static void open_sink(struct sink *sink)
 }
 
 /* What comes in, behind the room that a stream has to leave in front of it. */
-static char received[SWALE__HEADROOM + 65536];
+static char received[65536];
 
 static void feed(struct sink *sink, const char *data, size_t size)
 {
-    memcpy(received + SWALE__HEADROOM, data, size);
-    sink->stream.user->on_data(sink->stream.context, received + SWALE__HEADROOM, size);
+    memcpy(received, data, size);
+    sink->stream.user->on_data(sink->stream.context, received, size);
 }
 
 /* ---- Connections ------------------------------------------------------------------------------------ */

@@ -624,7 +624,8 @@ int swale__outq_write(struct swale__outq *queue, struct swale__stream *stream, s
     if (!block)
         return SWALE_ERR_NO_MEMORY;
     parts[count++] = (struct iovec){ .iov_base = (char *)a.data, .iov_len = a.size };
-    parts[count++] = (struct iovec){ .iov_base = (char *)b.data, .iov_len = b.size };
+    if (b.size > 0)
+        parts[count++] = (struct iovec){ .iov_base = (char *)b.data, .iov_len = b.size };
     ptrdiff_t n = swale__stream_write(stream, parts, count);
     *left = n < 0 ? 0 : (size_t)n;
     size_t of_queue = *left < waiting ? *left : waiting;

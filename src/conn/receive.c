@@ -2,19 +2,18 @@
  *
  * Bytes are used in the loop's buffer. What is left of them is one of two things:
  *
- *     carry     the beginning of a header or of a control frame: put in front of the next bytes, into the headroom
- *     stalled   whole frames that a pause holds back, at most one receive buffer: the stream stays paused until they
- *               have been delivered, from the settling of a later moment
+ *     carry     the beginning of a header or of a control frame: completed, in a place of its own, from the next
+ * bytes stalled   whole frames that a pause holds back, at most one receive buffer: the stream stays paused until
+ * they have been delivered, from the settling of a later moment
  *
  * Either lies in conn->busy->carry if it is as short as that, else in conn->busy->kept. */
 #include "conn/state.h"
 
 #include "proto/engine.h"
+#include "proto/frame.h"
 #include "proto/short.h"
 
 #include <assert.h>
-
-_Static_assert(SWALE_CONTROL_MAX + SWALE_HEADER_MAX <= SWALE__HEADROOM, "a carry fits into the headroom");
 
 /* ---- Events ----------------------------------------------------------------------------------------- */
 
@@ -135,6 +134,17 @@ static size_t read_event(struct swale_conn *conn, char *data, size_t size, uint6
     return header + swale__engine_receive_to(engine, data + header, size - header, now, event, place);
 }
 
+/* Whoever handles the last bytes of a run may answer at once, and may overwrite the frame's own header if it lies in
+ * the run. */
+static void note_end(struct swale_conn *conn, char *data, size_t size, struct swale_span payload)
+{
+    struct swale__conn_group *group = conn->group;
+    size_t at = (uintptr_t)payload.data - (uintptr_t)data;
+    group->run_ends = conn;
+    group->run_message = at < size ? data + at : NULL;
+    group->run_room = at;
+}
+
 /* Uses as much as it can; returns how much that is, and leaves in `stalled` whether a pause is why it is not more. */
 static size_t pump(struct swale_conn *conn, char *data, size_t size)
 {
@@ -154,7 +164,9 @@ static size_t pump(struct swale_conn *conn, char *data, size_t size)
         used += read_event(conn, data + used, size - used, now, &event);
         if (event.type == SWALE_EVENT_NONE)
             return used;
-        group->run_ends = used == size ? conn : NULL;
+        group->run_ends = NULL;
+        if (used == size)
+            note_end(conn, data, size, event.payload);
         handle(conn, &event);
     }
     group->run_ends = NULL;
@@ -274,6 +286,39 @@ static void keep_more(struct swale_conn *conn, const char *data, size_t size)
     conn->busy->kept = blob;
 }
 
+/* Adds what a carry lacks, and uses it; returns how much of the data that took. */
+static size_t complete_carry(struct swale_conn *conn, const char *data, size_t size)
+{
+    char unit[SWALE_HEADER_MAX + SWALE_CONTROL_MAX];
+    size_t have = kept_size(conn), taken = 0, lead;
+    assert(have <= sizeof unit);
+    take_kept(conn, unit);
+    while ((lead = swale__frame_lead(unit, have)) > have && taken < size) {
+        size_t more = lead - have < size - taken ? lead - have : size - taken;
+        memcpy(unit + have, data + taken, more);
+        have += more;
+        taken += more;
+    }
+    size_t used = pump(conn, unit, have);
+    keep_rest(conn, unit + used, have - used);
+    return taken;
+}
+
+static void receive(struct swale_conn *conn, char *data, size_t size)
+{
+    if (!conn->stalled && kept_size(conn) > 0) {
+        size_t taken = complete_carry(conn, data, size);
+        data += taken;
+        size -= taken;
+    }
+    if (conn->stalled) {
+        keep_more(conn, data, size);
+        return;
+    }
+    size_t used = pump(conn, data, size);
+    keep_rest(conn, data + used, size - used);
+}
+
 static void on_data(void *context, char *data, size_t size)
 {
     struct swale_conn *conn = context;
@@ -287,19 +332,7 @@ static void on_data(void *context, char *data, size_t size)
         swale__conn_break(conn, SWALE_ERR_NO_MEMORY);
         return;
     }
-    if (conn->stalled) {
-        keep_more(conn, data, size);
-        return;
-    }
-    size_t before = kept_size(conn);
-    if (before > 0) {
-        assert(before <= SWALE__HEADROOM);
-        data -= before;
-        size += before;
-        take_kept(conn, data);
-    }
-    size_t used = pump(conn, data, size);
-    keep_rest(conn, data + used, size - used);
+    receive(conn, data, size);
     /* Much to answer is written while it is still in the cache; little waits for what else this turn brings. */
     if (conn->busy->out.size >= SWALE__BULK)
         swale__conn_flush(conn);

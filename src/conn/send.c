@@ -87,10 +87,25 @@ static bool leaves_at_once(const struct swale_conn *conn, size_t payload)
     return size > conn->group->limits.high_water || (conn->group->run_ends == conn && size >= SWALE__BULK);
 }
 
+/* Puts the header in front of a message that is sent back as it came, over the header that it came with: a client's
+ * is longer than a server's. Once, for then it may be under way. */
+static bool head_in_place(struct swale__conn_group *group, struct swale_span header, struct swale_span payload)
+{
+    if (!group->run_message || payload.data != group->run_message || header.size > group->run_room)
+        return false;
+    memcpy(group->run_message - header.size, header.data, header.size);
+    group->run_message = NULL;
+    return true;
+}
+
 /* It leaves from where it lies. When the stream turns out to be dead that is no error of this call: see queued. */
 static int write_frame(struct swale_conn *conn, struct swale_span header, struct swale_span payload)
 {
     size_t left;
+    if (conn->group->run_ends == conn && head_in_place(conn->group, header, payload)) {
+        header = swale_span(payload.data - header.size, header.size + payload.size);
+        payload = swale_span(NULL, 0);
+    }
     int result = swale__outq_write(&conn->busy->out, conn->stream, header, payload, &left);
     swale__conn_count_out(conn, left);
     if (result == SWALE_ERR_NO_MEMORY)

@@ -94,7 +94,9 @@ struct swale__conn_group {
     size_t count;
     size_t lingering_count;
     struct swale__common common;  /* what the connections are sent in common */
-    struct swale_conn *run_ends;  /* the connection that is handling the last of the bytes which it has received */
+    struct swale_conn *run_ends;  /* the connection that is handling the last of the bytes which it has received, */
+    char *run_message;            /* its message, if that lies among them, */
+    size_t run_room;              /* and behind how many: no less than its header, unless that is gone */
     struct swale__list lingering; /* in the order in which something last happened to them */
     /* Codecs without context, for whole messages; made when first needed. The inflater is away (NULL) while a
      * message that came in pieces has it on lease. */

@@ -24,9 +24,9 @@ struct swale__backend;
 struct swale__channel;
 
 struct swale__channel_user {
-    /* size > 0: bytes, with SWALE__HEADROOM before them, to be changed at will during the call. 0: the peer
-     * has ended its direction; comes once, and not in the turn of the last bytes, so that what these were
-     * answered with has been sent by then. Negative: -errno; nothing comes any more. */
+    /* size > 0: bytes, to be changed at will during the call, but for what of them is sent. 0: the peer has ended its
+     * direction; comes once, and not in the turn of the last bytes, so that what these were answered with has been
+     * sent by then. Negative: -errno; nothing comes any more. */
     void (*received)(struct swale__channel *channel, char *data, ptrdiff_t size);
     /* size > 0: so much of the send in flight has left (it may be counted off in several steps). 0: connected,
      * or there is room again after a short send. Negative: -errno; nothing comes any more. */
@@ -55,6 +55,7 @@ struct swale__channel {
     uint8_t armed; /* what the kernel has been told of it */
     bool connecting : 1;
     bool finishing : 1;       /* a FIN is to follow what is being sent */
+    bool lent : 1;            /* what is being sent lies in a receive buffer */
     bool bulk : 1;            /* it has been receiving much at a time */
     unsigned char meagre : 3; /* and then so many times in a row little */
     bool over : 1; /* the peer has ended its direction, or the channel is dead: nothing to receive any more */

@@ -82,9 +82,8 @@ static int create_backend(struct swale_loop *loop, enum swale_backend wanted)
 static int create_parts(struct swale_loop *loop, enum swale_backend wanted)
 {
     loop->scratch = swale__alloc(loop->allocator, SWALE__SCRATCH_SIZE);
-    char *memory = swale__alloc(loop->allocator, SWALE__HEADROOM + loop->receive_size);
-    loop->receive_buffer = memory ? memory + SWALE__HEADROOM : NULL;
-    if (!loop->scratch || !memory)
+    loop->receive_buffer = swale__alloc(loop->allocator, loop->receive_size);
+    if (!loop->scratch || !loop->receive_buffer)
         return -ENOMEM;
     return create_backend(loop, wanted);
 }
@@ -93,7 +92,7 @@ static void free_parts(struct swale_loop *loop)
 {
     swale__pool_done(&loop->sockets);
     if (loop->receive_buffer)
-        swale__free(loop->allocator, loop->receive_buffer - SWALE__HEADROOM, SWALE__HEADROOM + loop->receive_size);
+        swale__free(loop->allocator, loop->receive_buffer, loop->receive_size);
     swale__free(loop->allocator, loop->scratch, SWALE__SCRATCH_SIZE);
     swale__free(loop->allocator, loop, sizeof *loop);
 }

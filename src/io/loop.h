@@ -50,10 +50,10 @@ struct swale_loop {
     struct swale__list blocks; /* free ones, the latest first */
     unsigned block_count;
     size_t block_bytes;
-    char *receive_buffer; /* receive_size bytes, with SWALE__HEADROOM before them */
+    char *receive_buffer; /* receive_size bytes */
     size_t receive_size;
     char *scratch;
-    char *plaintext[SWALE__TLS_LEVELS]; /* NULL until asked for; SWALE__HEADROOM before each, too */
+    char *plaintext[SWALE__TLS_LEVELS]; /* NULL until asked for */
 
     struct {
         _Atomic uint64_t turns, events, busy_us, lag_max_us, lag_last_us, timers;

@@ -20,18 +20,13 @@
 
 #include <sys/uio.h>
 
-/* At least so many bytes before the data that on_data hands out may be overwritten: room to put in front
- * what was left over from the previous run. */
-enum { SWALE__HEADROOM = 256 };
-
 /* The most parts of one gather write. */
 enum { SWALE__IOV_MAX = 64 };
 
 struct swale__stream;
 
 struct swale__stream_user {
-    /* Bytes came. They may be changed in place and are valid during the call only; SWALE__HEADROOM writable
-     * bytes stand before them. */
+    /* Bytes came. They may be changed in place and are valid during the call only. */
     void (*on_data)(void *context, char *data, size_t size);
     /* `size` bytes of a write that was in flight have left (a write is over when all of its bytes are counted
      * off, in one call or in several), or (with 0) a stream that was full has room again. Write what is left. */
@@ -83,11 +78,13 @@ static inline void swale__stream_pause(struct swale__stream *stream)
 }
 
 /* Writes up to all of `parts`, of which there are at most SWALE__IOV_MAX. Returns
- *     n >= 0               n bytes have left, or will at the end of the turn, and their memory is free again; if that
- * is less than everything, on_written(0) follows when it is time to go on SWALE__IN_FLIGHT     all of `parts` must
- * stay untouched until on_written has counted them off negative             the stream is dead (as with on_fail);
- * on_fail does not follow Never calls back from within. At most one write may be in flight, and none may be begun
- * while the stream is known to be full. */
+ *     n >= 0            n bytes have left, or will at the end of the turn, and their memory is free again; if that is
+ *                       less than everything, on_written(0) follows when it is time to go on
+ *     SWALE__IN_FLIGHT  all of `parts` must stay untouched until on_written has counted them off
+ *     negative          the stream is dead (as with on_fail); on_fail does not follow
+ * A single part of what on_data is just handing out may leave from where it lies: that must not be changed any more.
+ * Never calls back from within. At most one write may be in flight, and none may be begun while the stream is known
+ * to be full. */
 enum { SWALE__IN_FLIGHT = -3001 };
 static inline ptrdiff_t swale__stream_write(struct swale__stream *stream, const struct iovec *parts, int count)
 {

@@ -181,10 +181,8 @@ char *swale__loop_scratch(struct swale_loop *loop)
 
 char *swale__loop_plaintext(struct swale_loop *loop, unsigned level)
 {
-    if (!loop->plaintext[level]) {
-        char *memory = swale__alloc(loop->allocator, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
-        loop->plaintext[level] = memory ? memory + SWALE__HEADROOM : NULL;
-    }
+    if (!loop->plaintext[level])
+        loop->plaintext[level] = swale__alloc(loop->allocator, SWALE__PLAINTEXT_SIZE);
     return loop->plaintext[level];
 }
 
@@ -201,6 +199,5 @@ void swale__turn_free(struct swale_loop *loop)
     free_chunks(loop, loop->free_chunk_count);
     for (int level = 0; level < SWALE__TLS_LEVELS; level++)
         if (loop->plaintext[level])
-            swale__free(loop->allocator, loop->plaintext[level] - SWALE__HEADROOM,
-                        SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
+            swale__free(loop->allocator, loop->plaintext[level], SWALE__PLAINTEXT_SIZE);
 }

@@ -94,10 +94,9 @@ void *swale__loop_block_grow(struct swale_loop *loop, void *block, size_t used, 
 enum { SWALE__SCRATCH_SIZE = 65536 };
 char *swale__loop_scratch(struct swale_loop *loop);
 
-/* Where a TLS stream decrypts to before its on_data: SWALE__PLAINTEXT_SIZE bytes with SWALE__HEADROOM writable ones
- * before them. One serves all streams of the loop, because no on_data is ever called from within another; but that of
- * TLS within TLS (a server behind an https proxy) is, and so each level has its own. Made at its first use; NULL when
- * memory is out. */
+/* Where a TLS stream decrypts to before its on_data: SWALE__PLAINTEXT_SIZE bytes. One serves all streams of the loop,
+ * because no on_data is ever called from within another; but that of TLS within TLS (a server behind an https proxy)
+ * is, and so each level has its own. Made at its first use; NULL when memory is out. */
 enum { SWALE__PLAINTEXT_SIZE = 65536, SWALE__TLS_LEVELS = 2 };
 char *swale__loop_plaintext(struct swale_loop *loop, unsigned level);
 

@@ -45,7 +45,7 @@ void swale__uring_unpark(struct swale__channel *channel)
     swale__loop_forget(loop, &parked->resume);
     swale__loop_forget(loop, &parked->retry);
     if (parked->received)
-        swale__free(loop->allocator, parked->received, SWALE__HEADROOM + parked->received_size);
+        swale__free(loop->allocator, parked->received, parked->received_size);
     if (parked->unsent)
         swale__free(loop->allocator, parked->unsent, parked->unsent_size);
     swale__free(loop->allocator, parked, sizeof *parked);

@@ -57,11 +57,18 @@ enum { SWALE__BUFFERS_MAX = 32 };
 
 struct swale__uring_buffers {
     struct io_uring_buf_ring *ring;
-    char *memory;
-    size_t size; /* of each */
-    unsigned count;
+    char *memory[SWALE__BUFFERS_MAX];
+    size_t size;       /* of each */
+    unsigned count;    /* that there may be, */
+    unsigned given;    /* and that there are, which the kernel goes round through */
+    uint32_t added_in; /* the turn in which one more came */
     uint32_t used[SWALE__BUFFERS_MAX];
+    struct swale_span handed; /* what is being handed out just now, */
+    unsigned handed_id;       /* and of which buffer */
+    uint32_t lent;            /* a bit for each: of it something is being sent on, */
+    uint32_t due;             /* and it goes back to the kernel when that is settled */
 };
+_Static_assert(SWALE__BUFFERS_MAX <= 32, "a bit for each");
 
 /* Connections that the kernel has accepted, in order, and that no listener has been told of yet. */
 struct swale__uring_lobby {
@@ -127,9 +134,16 @@ void swale__uring_lobby_free(struct swale__uring *uring);
 /* uring_buffers.c */
 int swale__uring_buffers_create(struct swale__uring *uring);
 void swale__uring_buffers_free(struct swale__uring *uring);
+/* One more for the kernel, if there is any, in this turn. */
+bool swale__uring_buffers_add(struct swale__uring *uring);
 /* Where the answer's bytes are. Then, when they are done with: */
 char *swale__uring_buffers_find(struct swale__uring *uring, const struct io_uring_cqe *answer);
 void swale__uring_buffers_return(struct swale__uring *uring, const struct io_uring_cqe *answer);
+/* Lends the part to a send, if it is of what is being handed out: it stays as it is until the sends are settled. And
+ * which place that is. */
+bool swale__uring_buffers_lend(struct swale__uring *uring, const struct iovec *part, uint32_t *place);
+const char *swale__uring_buffers_at(const struct swale__uring *uring, uint32_t place);
+void swale__uring_buffers_settle(struct swale__uring *uring);
 enum { SWALE__BUFFER_GROUP = 0 };
 
 /* uring_receive.c */

@@ -2,11 +2,15 @@
  *
  * Each buffer is used up from its front by one receive after another, of whichever connections (incremental
  * consumption, Linux 6.12), so that many small reads share a few cache lines, and a frame of 16 KiB seldom falls on
- * the end of a buffer. Answers come in the order in which the buffer was filled, and so
+ * the end of a buffer:
  *
- *     | headroom | done with | done with | this answer's bytes | not yet received |
+ *     | done with | done with, or lent | this answer's bytes | not yet received |
  *
- * whatever stands before the bytes of an answer is done with, and is the headroom that their user may overwrite.
+ * The kernel goes round through all that it has, so it is given few of them, which stay in the cache, and one more
+ * in each turn in which they do not suffice.
+ *
+ * What is sent on as it was received (an echo) need not be copied: it is lent to the send, and its buffer goes back
+ * to the kernel when the sends of the turn are settled.
  *
  * Older kernels use a buffer for one receive, whatever its size, and then it comes back: there are more of them then,
  * of a size that still takes such a frame whole. */
@@ -17,7 +21,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-enum { LARGE_COUNT = 8, LARGE_SIZE = 64 * 1024 };
+enum { LARGE_COUNT = 8, LARGE_FIRST = 2, LARGE_SIZE = 256 * 1024 };
 enum { WHOLE_COUNT = SWALE__BUFFERS_MAX, WHOLE_SIZE = 32 * 1024 };
 
 /* Of Linux 6.12; Debian 12's header does not know them yet. (The tests have one that no kernel knows, for older
@@ -39,20 +43,10 @@ _Static_assert(sizeof(struct registration) == sizeof(struct io_uring_buf_reg), "
 
 static const size_t ring_size = SWALE__BUFFERS_MAX * sizeof(struct io_uring_buf);
 
-static size_t stride(const struct swale__uring_buffers *buffers)
-{
-    return SWALE__HEADROOM + buffers->size;
-}
-
-static char *start_of(const struct swale__uring_buffers *buffers, unsigned id)
-{
-    return buffers->memory + id * stride(buffers) + SWALE__HEADROOM;
-}
-
 static void give(struct swale__uring_buffers *buffers, unsigned id)
 {
     buffers->used[id] = 0;
-    io_uring_buf_ring_add(buffers->ring, start_of(buffers, id), (unsigned)buffers->size, (unsigned short)id,
+    io_uring_buf_ring_add(buffers->ring, buffers->memory[id], (unsigned)buffers->size, (unsigned short)id,
                           io_uring_buf_ring_mask(buffers->count), 0);
     io_uring_buf_ring_advance(buffers->ring, 1);
 }
@@ -67,6 +61,17 @@ static int enlist(struct swale__uring *uring, unsigned count, uint16_t flags)
     };
     uring->buffers.count = count;
     return swale__uring_register(uring, IORING_REGISTER_PBUF_RING, &registration, 1);
+}
+
+static bool add(struct swale__uring *uring)
+{
+    struct swale__uring_buffers *buffers = &uring->buffers;
+    char *memory = swale__alloc(uring->loop->allocator, buffers->size);
+    if (!memory)
+        return false;
+    buffers->memory[buffers->given] = memory;
+    give(buffers, buffers->given++);
+    return true;
 }
 
 int swale__uring_buffers_create(struct swale__uring *uring)
@@ -86,20 +91,27 @@ int swale__uring_buffers_create(struct swale__uring *uring)
     }
     if (error)
         return error;
-    buffers->memory = swale__alloc(uring->loop->allocator, buffers->count * stride(buffers));
-    if (!buffers->memory)
-        return -ENOMEM;
-    for (unsigned id = 0; id < buffers->count; id++)
-        give(buffers, id);
+    while (buffers->given < (uring->base.second_best ? WHOLE_COUNT : LARGE_FIRST))
+        if (!add(uring))
+            return -ENOMEM;
     return 0;
+}
+
+bool swale__uring_buffers_add(struct swale__uring *uring)
+{
+    struct swale__uring_buffers *buffers = &uring->buffers;
+    if (buffers->given == buffers->count || buffers->added_in == uring->dispatches)
+        return false;
+    buffers->added_in = uring->dispatches;
+    return add(uring);
 }
 
 /* Only when the kernel receives no more. */
 void swale__uring_buffers_free(struct swale__uring *uring)
 {
     struct swale__uring_buffers *buffers = &uring->buffers;
-    if (buffers->memory)
-        swale__free(uring->loop->allocator, buffers->memory, buffers->count * stride(buffers));
+    for (unsigned id = 0; id < buffers->given; id++)
+        swale__free(uring->loop->allocator, buffers->memory[id], buffers->size);
     if (buffers->ring)
         munmap(buffers->ring, ring_size);
 }
@@ -109,19 +121,69 @@ static unsigned id_of(const struct io_uring_cqe *answer)
     return answer->flags >> IORING_CQE_BUFFER_SHIFT;
 }
 
+static uint32_t bit(unsigned id)
+{
+    return (uint32_t)1 << id;
+}
+
 char *swale__uring_buffers_find(struct swale__uring *uring, const struct io_uring_cqe *answer)
 {
+    struct swale__uring_buffers *buffers = &uring->buffers;
     unsigned id = id_of(answer);
-    return start_of(&uring->buffers, id) + uring->buffers.used[id];
+    char *data = buffers->memory[id] + buffers->used[id];
+    buffers->handed = swale_span(data, (size_t)answer->res);
+    buffers->handed_id = id;
+    return data;
 }
 
 void swale__uring_buffers_return(struct swale__uring *uring, const struct io_uring_cqe *answer)
 {
     if (!(answer->flags & IORING_CQE_F_BUFFER))
         return;
+    struct swale__uring_buffers *buffers = &uring->buffers;
     unsigned id = id_of(answer);
+    buffers->handed.size = 0;
     if (answer->flags & CQE_F_BUF_MORE)
-        uring->buffers.used[id] += (uint32_t)answer->res;
+        buffers->used[id] += (uint32_t)answer->res;
+    else if (buffers->lent & bit(id))
+        buffers->due |= bit(id);
     else
-        give(&uring->buffers, id);
+        give(buffers, id);
+}
+
+/* ---- Lent to a send ----------------------------------------------------------------------------------- */
+
+/* Half of them at most: the kernel goes on receiving in the system call that sends. */
+static bool may_lend(const struct swale__uring_buffers *buffers)
+{
+    uint32_t lent = buffers->lent | bit(buffers->handed_id);
+    return (unsigned)__builtin_popcount(lent) <= buffers->given / 2;
+}
+
+bool swale__uring_buffers_lend(struct swale__uring *uring, const struct iovec *part, uint32_t *place)
+{
+    struct swale__uring_buffers *buffers = &uring->buffers;
+    uintptr_t at = (uintptr_t)part->iov_base - (uintptr_t)buffers->handed.data;
+    bool handed = at < buffers->handed.size && part->iov_len <= buffers->handed.size - at;
+    if (!handed || !(may_lend(buffers) || (swale__uring_buffers_add(uring) && may_lend(buffers))))
+        return false;
+    buffers->lent |= bit(buffers->handed_id);
+    *place = (uint32_t)(buffers->handed_id * buffers->size +
+                        (size_t)((const char *)part->iov_base - buffers->memory[buffers->handed_id]));
+    return true;
+}
+
+const char *swale__uring_buffers_at(const struct swale__uring *uring, uint32_t place)
+{
+    const struct swale__uring_buffers *buffers = &uring->buffers;
+    return buffers->memory[place / buffers->size] + place % buffers->size;
+}
+
+void swale__uring_buffers_settle(struct swale__uring *uring)
+{
+    struct swale__uring_buffers *buffers = &uring->buffers;
+    uint32_t due = buffers->due;
+    buffers->lent = buffers->due = 0;
+    for (; due; due &= due - 1)
+        give(buffers, (unsigned)__builtin_ctz(due));
 }

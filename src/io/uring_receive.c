@@ -81,8 +81,8 @@ static void hand_out_data(struct swale__parked *parked)
     char *data = parked->received;
     size_t size = parked->received_size;
     parked->received = NULL; /* the user may close the channel, and with it goes what it has parked */
-    tell_data(parked->uring, channel, data + SWALE__HEADROOM, (ptrdiff_t)size);
-    swale__free(allocator, data, SWALE__HEADROOM + size);
+    tell_data(parked->uring, channel, data, (ptrdiff_t)size);
+    swale__free(allocator, data, size);
 }
 
 static void hand_out_end(struct swale__parked *parked)
@@ -119,27 +119,37 @@ static bool keep(struct swale__uring *uring, struct swale__parked *parked, const
 {
     const struct swale_allocator *allocator = uring->loop->allocator;
     size_t before = parked->received ? parked->received_size : 0;
-    char *grown = parked->received ? swale__resize(allocator, parked->received, SWALE__HEADROOM + before,
-                                                   SWALE__HEADROOM + before + size)
-                                   : swale__alloc(allocator, SWALE__HEADROOM + size);
+    char *grown = parked->received ? swale__resize(allocator, parked->received, before, before + size)
+                                   : swale__alloc(allocator, size);
     if (!grown)
         return false;
-    memcpy(grown + SWALE__HEADROOM + before, data, size);
+    memcpy(grown + before, data, size);
     parked->received = grown;
     parked->received_size = before + size;
     return true;
 }
 
-static bool park(struct swale__uring *uring, struct swale__channel *channel, const char *data, ptrdiff_t size)
+static struct swale__parked *park(struct swale__uring *uring, struct swale__channel *channel)
 {
     struct swale__parked *parked = swale__uring_park(uring, channel);
+    if (parked)
+        parked->resume.run = hand_out;
+    return parked;
+}
+
+static bool park_data(struct swale__uring *uring, struct swale__channel *channel, const char *data, size_t size)
+{
+    struct swale__parked *parked = park(uring, channel);
+    return parked && keep(uring, parked, data, size);
+}
+
+static bool park_end(struct swale__uring *uring, struct swale__channel *channel, ptrdiff_t end)
+{
+    struct swale__parked *parked = park(uring, channel);
     if (!parked)
         return false;
-    parked->resume.run = hand_out;
-    if (size > 0)
-        return keep(uring, parked, data, (size_t)size);
     parked->ended = true;
-    parked->end = size;
+    parked->end = end;
     return true;
 }
 
@@ -170,7 +180,7 @@ static void switch_to_bulk(struct swale__uring *uring, struct swale__channel *ch
 /* Wanted as it is, but not in the same turn. */
 static bool put_off_end(struct swale__uring *uring, struct swale__channel *channel, ptrdiff_t end)
 {
-    if (!has_just_received(uring, channel) || !park(uring, channel, NULL, end))
+    if (!has_just_received(uring, channel) || !park_end(uring, channel, end))
         return false;
     swale__loop_at_next(uring->loop, &channel->parked->resume);
     return true;
@@ -186,7 +196,7 @@ static void deliver(struct swale__uring *uring, struct swale__channel *channel, 
             tell_data(uring, channel, data, size);
         else if (!put_off_end(uring, channel, size))
             tell_end(channel, size);
-    } else if (!park(uring, channel, data, size)) {
+    } else if (size > 0 ? !park_data(uring, channel, data, (size_t)size) : !park_end(uring, channel, size)) {
         tell_end(channel, -ENOMEM); /* also while it is off: these are no bytes, and some have been lost */
     } else {
         switch_to_bulk(uring, channel);
@@ -204,6 +214,8 @@ void swale__uring_received(struct swale__uring *uring, struct swale__channel *ch
 {
     if (!(answer->flags & IORING_CQE_F_MORE))
         channel->armed &= (uint8_t) ~(SWALE__RECEIVE | SWALE__CANCEL);
+    if (answer->res == -ENOBUFS)
+        swale__uring_buffers_add(uring);
     if (!channel->closed && !is_about_the_order(answer->res))
         deliver(uring, channel, answer->res > 0 ? swale__uring_buffers_find(uring, answer) : NULL, answer->res);
     swale__uring_buffers_return(uring, answer);

@@ -10,8 +10,10 @@
  * A channel has one send at a time: what came behind one that fails would be out of order. A second one in the same
  * turn makes the kernel be told of the first at once.
  *
- * Long ones are sent at once: the system call is nothing beside the copying that it does, and the outbox would be one
- * copy more. */
+ * What is sent on as it was received leaves from where it lies, in the same manner.
+ *
+ * Other long ones are sent at once: the system call is nothing beside the copying that it does, and the outbox would
+ * be one copy more. */
 #include "io/uring.h"
 
 #include "base/memory.h"
@@ -23,6 +25,9 @@
 
 /* A frame of 16 KiB, and what is wrapped around it. */
 enum { GATHER_MAX = 20 * 1024 };
+
+/* A copy of less is no matter, and leaves the kernel its buffer. */
+enum { LEND_MIN = 2048 };
 
 static size_t total_of(const struct iovec *parts, int count)
 {
@@ -50,6 +55,19 @@ static bool is_there(const struct swale__uring *uring, const struct iovec *part)
            memcmp(part->iov_base, uring->outbox + uring->gathered_at, part->iov_len) == 0;
 }
 
+enum { SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL };
+
+static void send_at_end(struct swale__uring *uring, struct swale__channel *channel, struct io_uring_sqe *sqe,
+                        const struct iovec *what)
+{
+    io_uring_prep_send(sqe, channel->fd, what->iov_base, what->iov_len, SEND_FLAGS);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    swale__uring_mark(sqe, channel, SWALE__ORDER_SEND);
+    channel->sending_size = (uint32_t)what->iov_len;
+    channel->sending_turn = uring->turn;
+    uring->sends++;
+}
+
 static void put_there(struct swale__uring *uring, const struct iovec *parts, int count)
 {
     uring->gathered = swale_span(parts[0].iov_base, count == 1 ? parts[0].iov_len : 0);
@@ -75,14 +93,20 @@ static bool gather(struct swale__uring *uring, struct swale__channel *channel, c
         return false;
     if (!there)
         put_there(uring, parts, count);
-    char *place = uring->outbox + uring->gathered_at;
+    channel->lent = false;
     channel->sending_at = (uint32_t)uring->gathered_at;
-    channel->sending_size = (uint32_t)total;
-    io_uring_prep_send(sqe, channel->fd, place, total, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    swale__uring_mark(sqe, channel, SWALE__ORDER_SEND);
-    channel->sending_turn = uring->turn;
-    uring->sends++;
+    send_at_end(uring, channel, sqe, &(struct iovec){ uring->outbox + uring->gathered_at, total });
+    return true;
+}
+
+static bool lend(struct swale__uring *uring, struct swale__channel *channel, const struct iovec *parts, int count)
+{
+    struct io_uring_sqe *sqe;
+    if (count != 1 || parts->iov_len < LEND_MIN || !swale__uring_buffers_lend(uring, parts, &channel->sending_at) ||
+        !(sqe = swale__uring_order(uring)))
+        return false;
+    channel->lent = true;
+    send_at_end(uring, channel, sqe, parts);
     return true;
 }
 
@@ -166,7 +190,7 @@ ptrdiff_t swale__uring_send(struct swale__backend *base, struct swale__channel *
         return 0;
     }
     size_t total = total_of(parts, count);
-    if (gather(uring, channel, parts, count, total))
+    if (lend(uring, channel, parts, count) || gather(uring, channel, parts, count, total))
         return (ptrdiff_t)total;
     ptrdiff_t sent = swale__call_send(channel->fd, parts, count);
     if (sent < 0) {
@@ -187,7 +211,9 @@ static bool park_unsent(struct swale__uring *uring, struct swale__channel *chann
     char *copy = parked ? swale__alloc(uring->loop->allocator, left) : NULL;
     if (!copy)
         return false;
-    memcpy(copy, uring->outbox + channel->sending_at + sent, left);
+    const char *place =
+        channel->lent ? swale__uring_buffers_at(uring, channel->sending_at) : uring->outbox + channel->sending_at;
+    memcpy(copy, place + sent, left);
     parked->unsent = copy;
     parked->unsent_at = 0;
     parked->unsent_size = left;
@@ -262,6 +288,7 @@ void swale__uring_settle_sends(struct swale__uring *uring)
     }
     uring->sends = 0;
     uring->outbox_used = 0;
+    swale__uring_buffers_settle(uring);
     uring->turn = uring->turn == UINT32_MAX ? 1 : uring->turn + 1; /* 0: a channel that has never sent */
 }
 

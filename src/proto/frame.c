@@ -51,6 +51,18 @@ int swale__frame_length(const char *data, size_t size, uint64_t *length)
     return *length < smallest || *length > SWALE__LENGTH_MAX ? SWALE_ERR_FRAME_LENGTH : 2 + extra;
 }
 
+size_t swale__frame_lead(const char *data, size_t size)
+{
+    if (size < 2)
+        return 2;
+    int tag = data[1] & SWALE__LENGTH;
+    size_t header = 2 + (tag == SWALE__LENGTH_16 ? 2 : tag == SWALE__LENGTH_64 ? 8 : 0);
+    if (data[1] & SWALE__MASK)
+        header += 4;
+    bool control = data[0] & SWALE__CONTROL;
+    return control && tag <= SWALE__CONTROL_PAYLOAD ? header + (size_t)tag : header;
+}
+
 int swale__frame_control(const struct swale_engine *engine, int opcode, struct swale_span payload,
                          char frame[SWALE_CONTROL_MAX])
 {

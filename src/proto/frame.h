@@ -35,6 +35,10 @@ int swale__frame_put(char *header, int byte0, int mask, uint64_t size);
  * exceeds 63 bits. */
 int swale__frame_length(const char *data, size_t size, uint64_t *length);
 
+/* How many bytes of a frame that begins with data[0..size) are read at once: its header, or all of a control frame.
+ * As far as these bytes tell: more than `size` while more are needed. */
+size_t swale__frame_lead(const char *data, size_t size);
+
 /* Makes a whole control frame, masked when `engine` is a client's. Returns its length. */
 int swale__frame_control(const struct swale_engine *engine, int opcode, struct swale_span payload,
                          char frame[SWALE_CONTROL_MAX]);

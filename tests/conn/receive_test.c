@@ -169,7 +169,7 @@ static void count_pause(struct swale__stream *stream)
 static void test_pause_reaches_the_stream_at_once(void **state)
 {
     struct harness h;
-    char room[SWALE__HEADROOM + 64];
+    char room[64];
     (void)state;
     harness_init(&h, &(struct harness_options){ .raw_client = true, .act = { [ON_MESSAGE] = pause } });
     const struct swale__stream_ops *before = h.ends[0]->ops;
@@ -177,8 +177,8 @@ static void test_pause_reaches_the_stream_at_once(void **state)
     counting.pause = count_pause;
     h.ends[0]->ops = &counting;
     pauses = 0;
-    size_t n = put_frame(room + SWALE__HEADROOM, 0x81, "one", 3, mask);
-    h.ends[0]->user->on_data(h.ends[0]->context, room + SWALE__HEADROOM, n);
+    size_t n = put_frame(room, 0x81, "one", 3, mask);
+    h.ends[0]->user->on_data(h.ends[0]->context, room, n);
     assert_int_equal(pauses, 1);
     assert_string_equal(h.server.log, "open text:one ");
     h.ends[0]->ops = before;

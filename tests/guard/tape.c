@@ -60,10 +60,10 @@ static const struct swale__stream_ops ops = {
 
 static void play(struct swale__work *work)
 {
-    static char room[SWALE__HEADROOM + TAPE_MAX];
+    static char room[TAPE_MAX];
     struct tape *tape = SWALE__LIST_OWNER(work, struct tape, work);
-    memcpy(room + SWALE__HEADROOM, tape->data, tape->size);
-    tape->stream.user->on_data(tape->stream.context, room + SWALE__HEADROOM, tape->size);
+    memcpy(room, tape->data, tape->size);
+    tape->stream.user->on_data(tape->stream.context, room, tape->size);
 }
 
 void tape_init(struct tape *tape)

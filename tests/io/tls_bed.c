@@ -92,7 +92,7 @@ static void on_data(void *context, char *data, size_t size)
     party->runs++;
     size_t before = party->out_size;
     add(&party->got, &party->got_size, &party->got_room, data, size);
-    memset(data - SWALE__HEADROOM, 0xee, SWALE__HEADROOM + size); /* all of it is ours to overwrite */
+    memset(data, 0xee, size); /* all of it is ours to overwrite */
     if (party->pause_always) {
         party->paused = true;
         swale__stream_pause(party->stream);

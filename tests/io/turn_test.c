@@ -505,10 +505,10 @@ static void scratch_and_plaintext_are_whole_and_apart(void **state)
     char *plaintext = swale__loop_plaintext(loop.loop, 0);
     char *within = swale__loop_plaintext(loop.loop, 1);
     char *scratch = swale__loop_scratch(loop.loop);
-    memset(plaintext - SWALE__HEADROOM, 1, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
-    memset(within - SWALE__HEADROOM, 3, SWALE__HEADROOM + SWALE__PLAINTEXT_SIZE);
+    memset(plaintext, 1, SWALE__PLAINTEXT_SIZE);
+    memset(within, 3, SWALE__PLAINTEXT_SIZE);
     memset(scratch, 2, SWALE__SCRATCH_SIZE);
-    assert_int_equal(plaintext[-SWALE__HEADROOM], 1);
+    assert_int_equal(plaintext[0], 1);
     assert_int_equal(plaintext[SWALE__PLAINTEXT_SIZE - 1], 1);
     assert_ptr_equal(swale__loop_plaintext(loop.loop, 0), plaintext);
     test_loop_done(&loop);

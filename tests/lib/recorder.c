@@ -61,7 +61,7 @@ static void on_data(void *context, char *data, size_t size)
         assert_non_null(recorder->heard);
     }
     memcpy(recorder->heard + recorder->size, data, size);
-    memset(data - SWALE__HEADROOM, 0xee, SWALE__HEADROOM + size); /* ours to overwrite */
+    memset(data, 0xee, size); /* ours to overwrite */
     recorder->size += size;
     recorder->runs++;
     if (size > recorder->largest)
