@@ -104,6 +104,7 @@ static void on_message(struct swale_conn *conn, const struct swale_message *mess
                                                    : "bin:";
     struct observer *observer = observe(conn, ON_MESSAGE, word, message->data);
     observer->received += message->data.size;
+    observer->message = message->data;
     if (observer->echo)
         observer->sent = swale_conn_send(conn, message->kind, message->data.data, message->data.size);
     act(observer, ON_MESSAGE);

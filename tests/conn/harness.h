@@ -27,8 +27,9 @@ struct observer {
     char *log;
     size_t log_size;
     unsigned calls[CALLBACKS];
-    struct swale_close close; /* as on_close gave it, but for the text */
-    size_t received;          /* payload bytes */
+    struct swale_close close;  /* as on_close gave it, but for the text */
+    size_t received;           /* payload bytes */
+    struct swale_span message; /* the last one, while on_message has it */
     bool echo;
     int sent; /* what the last echo's send returned */
     /* Done in the callback, once the log has it. */

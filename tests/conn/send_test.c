@@ -311,6 +311,85 @@ static void test_echo_of_the_largest(void **state)
     harness_done(&h);
 }
 
+/* What a stream was given in one part, it may send from where it lies as long as the message is being handled. */
+static struct {
+    struct swale_span part;
+    uint32_t checksum;
+} lent[3];
+static int lent_count;
+static const struct swale__stream_ops *copying;
+
+static void check_lent(void)
+{
+    for (int i = 0; i < lent_count; i++)
+        assert_int_equal(checksum(lent[i].part.data, lent[i].part.size), lent[i].checksum);
+}
+
+static ptrdiff_t lend(struct swale__stream *stream, const struct iovec *parts, int count)
+{
+    if (count == 1 && parts->iov_len > 4096 && lent_count < 3) {
+        lent[lent_count].part = swale_span(parts->iov_base, parts->iov_len);
+        lent[lent_count++].checksum = checksum(parts->iov_base, parts->iov_len);
+    }
+    return copying->write(stream, parts, count);
+}
+
+static unsigned loans;
+
+static void send_three(struct observer *observer)
+{
+    struct swale_span message = observer->message;
+    lent_count = 0;
+    assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data, message.size) >= 0);
+    assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data, message.size / 2) >= 0);
+    assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data + 1, message.size - 1) >= 0);
+    check_lent();
+    loans += (unsigned)lent_count;
+    lent_count = 0;
+}
+
+/* What is sent back as it came leaves with its header over the one that it came with: once, for what is sent of it a
+ * second time has another header; and wherever the first one has come in two pieces, or behind another message. */
+static void test_sent_back_as_it_came(void **state)
+{
+    (void)state;
+    unsigned char mask[4] = { 5, 6, 7, 8 };
+    static const size_t sizes[] = { 10000, 40000, 70000 };
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        size_t size = sizes[i], total = 0;
+        char *data = noise(size), *script = malloc(3 * size), *expected = malloc(4 * size);
+        size_t first = put_frame(script, 0x82, "ab", 2, mask);
+        size_t script_size = first + put_frame(script + first, 0x82, data, size, mask);
+        total += put_frame(expected + total, 0x82, "ab", 2, NULL);
+        total += put_frame(expected + total, 0x82, "a", 1, NULL);
+        total += put_frame(expected + total, 0x82, "b", 1, NULL);
+        total += put_frame(expected + total, 0x82, data, size, NULL);
+        total += put_frame(expected + total, 0x82, data, size / 2, NULL);
+        total += put_frame(expected + total, 0x82, data + 1, size - 1, NULL);
+        for (size_t split = 0; split < first + SWALE_HEADER_MAX + 2; split++) {
+            struct harness h;
+            harness_init(&h, &(struct harness_options){ .raw_client = true,
+                                                        .pair = { .capacity = 1 << 20 },
+                                                        .act = { [ON_MESSAGE] = send_three } });
+            copying = h.ends[0]->ops;
+            struct swale__stream_ops lending = *copying;
+            lending.write = lend;
+            h.ends[0]->ops = &lending;
+            if (split > 0)
+                harness_send(&h, script, split);
+            harness_send(&h, script + split, script_size - split);
+            assert_int_equal(h.raw.size, total);
+            assert_memory_equal(h.raw.heard, expected, total);
+            h.ends[0]->ops = copying;
+            harness_done(&h);
+        }
+        assert_true(loans > 0);
+        free(data);
+        free(script);
+        free(expected);
+    }
+}
+
 /* A message for which there is no memory is refused, also when the stream would have taken a part of it. */
 static void test_without_memory_nothing_leaves(void **state)
 {
@@ -385,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_no_false_alarm),
         cmocka_unit_test(test_echo_to_a_peer_that_does_not_read),
         cmocka_unit_test(test_echo_of_the_largest),
+        cmocka_unit_test(test_sent_back_as_it_came),
         cmocka_unit_test(test_without_memory_nothing_leaves),
         cmocka_unit_test(test_source_driven_by_drain),
     };

@@ -53,6 +53,14 @@ ptrdiff_t write_to(struct swale__stream *stream, const void *data, size_t size)
     return swale__stream_write(stream, &part, 1);
 }
 
+size_t read_all(int fd, char *data, size_t size)
+{
+    size_t count = 0;
+    for (ssize_t more; (more = recv(fd, data + count, size - count, 0)) > 0;)
+        count += (size_t)more;
+    return count;
+}
+
 void settle(void)
 {
     for (int i = 0; i < 10; i++)

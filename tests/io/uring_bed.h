@@ -22,6 +22,9 @@ bool uring_is_there(void);
 int open_one(struct swale__stream **stream);
 ptrdiff_t write_to(struct swale__stream *stream, const void *data, size_t size);
 
+/* What there is to be read from the descriptor, without waiting. */
+size_t read_all(int fd, char *data, size_t size);
+
 /* As many turns as it takes, when nothing has to be waited for. */
 void settle(void);
 

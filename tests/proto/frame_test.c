@@ -134,9 +134,35 @@ static void control_frames_of_a_client(void **state)
     assert_int_equal(swale__frame_control(&engine, SWALE__PING, swale_span(payload, 125), frame), SWALE_CONTROL_MAX);
 }
 
+/* ---- What is read at once ----------------------------------------------------------------------------- */
+
+struct lead {
+    const char *frame;
+    size_t size, lead;
+};
+
+static void the_lead_is_a_header_or_a_control_frame(void **state)
+{
+    (void)state;
+    static const struct lead leads[] = {
+        { "", 0, 2 },           { "\x82", 1, 2 },
+        { "\x82\x05", 2, 2 },   { "\x82\x85", 2, 6 },
+        { "\x82\xfe", 2, 8 },   { "\x82\xff", 2, 14 },
+        { "\x82\x7f", 2, 10 },  { "\x89\x85", 2, 11 },
+        { "\x88\x7d", 2, 127 }, { "\x89\xfd\1\2\3\4rest", 10, 131 },
+        { "\x89\xfe", 2, 8 }, /* RFC 6455 section 5.5: too long, as its header says */
+    };
+    for (size_t i = 0; i < COUNT_OF(leads); i++) {
+        char *frame = guard_copy(leads[i].frame, leads[i].size);
+        assert_int_equal(swale__frame_lead(frame, leads[i].size), leads[i].lead);
+        guard_free(frame, leads[i].size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lead_is_a_header_or_a_control_frame),
         cmocka_unit_test(headers_take_the_shortest_form),
         cmocka_unit_test(headers_tell_kind_and_compression),
         cmocka_unit_test(header_arguments_are_checked),
