@@ -341,7 +341,7 @@ static void send_three(struct observer *observer)
     struct swale_span message = observer->message;
     lent_count = 0;
     assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data, message.size) >= 0);
-    assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data, message.size / 2) >= 0);
+    assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data, message.size - message.size / 4) >= 0);
     assert_true(swale_conn_send(observer->conn, SWALE_BINARY, message.data + 1, message.size - 1) >= 0);
     check_lent();
     loans += (unsigned)lent_count;
@@ -354,17 +354,17 @@ static void test_sent_back_as_it_came(void **state)
 {
     (void)state;
     unsigned char mask[4] = { 5, 6, 7, 8 };
-    static const size_t sizes[] = { 10000, 40000, 70000 };
+    static const size_t sizes[] = { 10000, 16000, 70000 };
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         size_t size = sizes[i], total = 0;
         char *data = noise(size), *script = malloc(3 * size), *expected = malloc(4 * size);
         size_t first = put_frame(script, 0x82, "ab", 2, mask);
         size_t script_size = first + put_frame(script + first, 0x82, data, size, mask);
         total += put_frame(expected + total, 0x82, "ab", 2, NULL);
-        total += put_frame(expected + total, 0x82, "a", 1, NULL);
+        total += put_frame(expected + total, 0x82, "ab", 2, NULL);
         total += put_frame(expected + total, 0x82, "b", 1, NULL);
         total += put_frame(expected + total, 0x82, data, size, NULL);
-        total += put_frame(expected + total, 0x82, data, size / 2, NULL);
+        total += put_frame(expected + total, 0x82, data, size - size / 4, NULL);
         total += put_frame(expected + total, 0x82, data + 1, size - 1, NULL);
         for (size_t split = 0; split < first + SWALE_HEADER_MAX + 2; split++) {
             struct harness h;
