@@ -120,11 +120,11 @@ def memory(results):
     run = results.scale
     if not run:
         return None
-    objects = {name: kind["bytes"] / 2 for name, kind in run["memory"]["kernel_objects_of_both_ends"].items()}
+    objects = {name: kind["bytes"] * kind["part"] for name, kind in run["memory"]["kernel_objects_of_both_ends"].items()}
     parts = [("Swale", run["memory"]["user"])]
     for name, slabs in KINDS:
         parts.append((name, sum(objects.pop(slab, 0) for slab in slabs)))
-    parts.append(("epoll, ports", sum(objects.values())))
+    parts.append(("epoll or io_uring, else", sum(objects.values())))
     parts = [(name, size, f"{exact(size)} B") for name, size in parts if size > 0]
     total = sum(size for _, size, _ in parts)
     description = f"{exact(total)} bytes for each of {exact(run['connections'])} idle connections: Swale's part, and what the kernel keeps for the server's end"
