@@ -48,9 +48,8 @@ SWALE_API int swale_loop_new(struct swale_loop **loop, const struct swale_loop_o
 
 /* Which backend it has. `why_not`, unless NULL: why an automatic choice has fallen back to epoll, else 0. -ENOSYS:
  * the kernel has no io_uring; -EPERM: it is forbidden here (sysctl kernel.io_uring_disabled, or a sandbox); -EINVAL:
- * the kernel is older than 6.1; -EOPNOTSUPP: than 6.12, where epoll is the faster of the two; -ENOMEM, -EMFILE and the
- * like: it had enough for epoll only.
- * Any thread. */
+ * the kernel is older than 6.1; -EOPNOTSUPP: than 6.12, where epoll is the faster of the two; -ENOMEM, -EMFILE and
+ * the like: it had enough for epoll only. Any thread. */
 SWALE_API enum swale_backend swale_loop_backend(const struct swale_loop *loop, int *why_not);
 
 /* Only outside a turn, and after everything that lives on it has been closed (no further step is needed for what
