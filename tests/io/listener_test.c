@@ -395,6 +395,42 @@ static void closing_from_within_ends_a_burst(void **state)
     finish();
 }
 
+static int count_connected(const int *fds, int count)
+{
+    int connected = 0;
+    for (int i = 0; i < count; i++) {
+        char byte;
+        connected += recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    }
+    return connected;
+}
+
+/* Those of the other listener, who came behind them, are served. */
+static void closing_between_portions_turns_away_who_waits(void **state)
+{
+    (void)state;
+    enum { FIRST = 100, SECOND = 40 };
+    begin();
+    struct swale__listener *first = listen_at("127.0.0.1:0"), *second = listen_at("127.0.0.1:0");
+    int fds[FIRST + SECOND];
+    for (int i = 0; i < FIRST + SECOND; i++)
+        fds[i] = dial(swale__listener_address(i < FIRST ? first : second));
+    swale_loop_step(loop.loop, 0);
+    assert_int_not_equal(ear.count, 0);
+    swale__listener_close(first);
+    TEST_LOOP_UNTIL(&loop, ear.count == count_connected(fds, FIRST) + SECOND);
+    for (int i = 0; i < 10; i++)
+        swale_loop_step(loop.loop, 0);
+    int connected = count_connected(fds, FIRST);
+    assert_true(connected < FIRST);
+    assert_int_equal(ear.count, connected + SECOND);
+    assert_int_equal(count_connected(fds + FIRST, SECOND), SECOND);
+    for (int i = 0; i < FIRST + SECOND; i++)
+        close(fds[i]);
+    swale__listener_close(second);
+    finish();
+}
+
 static void a_connection_reset_before_it_is_accepted_is_nobodys_error(void **state)
 {
     (void)state;
@@ -518,6 +554,7 @@ int main(void)
         cmocka_unit_test(a_burst_is_accepted_in_portions),
         cmocka_unit_test(a_descriptor_may_be_given_away),
         cmocka_unit_test(closing_from_within_ends_a_burst),
+        cmocka_unit_test(closing_between_portions_turns_away_who_waits),
         cmocka_unit_test(a_connection_reset_before_it_is_accepted_is_nobodys_error),
         cmocka_unit_test_teardown(without_descriptors_accepting_rests, allow_descriptors),
         cmocka_unit_test_teardown(closing_on_an_error_is_allowed, allow_descriptors),
