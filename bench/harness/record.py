@@ -47,7 +47,7 @@ PARTS = [
     Part(("tls-*", "handshake*"), 3, 0.8, SECURE),
     Part(("deflate-*",), 3, 0.8),
     Part(("fanout-10000",), 3, 0.8, MAIN),
-    Part(("fanout-*",), 3, 0.8, (*MAIN, "beast", "ws", "nchan")),
+    Part(("fanout-*",), 3, 0.8),
     Part(("latency",), 3, 0.8, (*MAIN, "beast")),
     Part(("threads", "generator-*"), 2, 0.5),
     Part(("connections",), 2, 0.5, MAIN),
