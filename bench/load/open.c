@@ -9,7 +9,6 @@
 #include "load.h"
 #include "peers.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -98,7 +97,8 @@ static int compare(const void *a, const void *b)
 /* The least that is not exceeded by this part of them, in microseconds. */
 static double percentile(const struct samples *samples, double percent)
 {
-    size_t rank = (size_t)ceil(percent / 100 * (double)samples->count);
+    double part = percent / 100 * (double)samples->count;
+    size_t rank = (size_t)part + ((double)(size_t)part < part); /* the next whole number */
     return rank > 0 ? 1e6 * samples->seconds[rank - 1] : 0;
 }
 
