@@ -90,7 +90,8 @@ static int create_parts(struct swale_loop *loop, enum swale_backend wanted)
 
 static void free_parts(struct swale_loop *loop)
 {
-    swale__pool_done(&loop->sockets);
+    swale__pool_done(&loop->sockets[0]);
+    swale__pool_done(&loop->sockets[1]);
     if (loop->receive_buffer)
         swale__free(loop->allocator, loop->receive_buffer, loop->receive_size);
     swale__free(loop->allocator, loop->scratch, SWALE__SCRATCH_SIZE);
@@ -113,7 +114,7 @@ int swale_loop_new(struct swale_loop **out, const struct swale_loop_options *opt
     loop->now_ms = loop->now_us / 1000;
     swale__wheel_init(&loop->wheel, loop->now_ms);
     swale__turn_init(loop);
-    swale__socket_pool_init(&loop->sockets, loop->allocator);
+    swale__socket_pools_init(loop->sockets, loop->allocator);
     int error = create_parts(loop, options->backend);
     if (error) {
         free_parts(loop); /* there is no backend then */

@@ -41,7 +41,7 @@ struct swale_loop {
     struct swale__wheel wheel;
     struct swale__list files; /* watches of what is always ready */
 
-    struct swale__pool sockets;
+    struct swale__pool sockets[2]; /* socket.h */
     void *slot;        /* of a layer above */
     void *free_chunks; /* each begins with a pointer to the next */
     unsigned free_chunk_count;

@@ -1,7 +1,7 @@
 /* A stream over a connected socket: the stream's verbs become those of a channel, and back.
  *
- * There is one per connection, idle ones included, so it is kept small: no buffer, no text. The peer's address
- * stands here as 16 bytes until somebody asks for it, and gives its place to the text then. */
+ * There is one per connection, idle ones included, so it is kept small: no buffer, no text. An IPv4 address takes 4
+ * bytes, until somebody asks for its text; only those with an IPv6 address have room for it. */
 #include "io/socket.h"
 
 #include "base/memory.h"
@@ -12,23 +12,30 @@
 #include <unistd.h>
 
 enum peer { PEER_UNIX, PEER_IP, PEER_TEXT };
+enum { FOUR, SIX }; /* which of the loop's pools */
 
 struct socket_stream {
     struct swale__stream stream;
     struct swale__channel channel;
     union {
-        struct in6_addr ip; /* PEER_IP */
-        char *text;         /* PEER_TEXT */
+        struct in_addr v4; /* PEER_IP, unless in v6 */
+        char *text;        /* PEER_TEXT */
     };
     uint16_t port;
     uint16_t place; /* in the loop's pool */
     uint8_t peer;
+    bool six : 1; /* a struct socket6_stream */
     bool dialling : 1;
     bool reset : 1; /* by the peer: the kernel has forgotten the connection */
 };
 
+struct socket6_stream {
+    struct socket_stream base;
+    struct in6_addr v6;
+};
+
 _Static_assert(SWALE__PEER_TEXT == INET6_ADDRSTRLEN, "any address fits");
-_Static_assert(sizeof(struct socket_stream) <= 96, "an idle connection is to be cheap");
+_Static_assert(sizeof(struct socket_stream) <= 88, "an idle connection is to be cheap");
 
 static struct socket_stream *of_stream(struct swale__stream *stream)
 {
@@ -38,6 +45,25 @@ static struct socket_stream *of_stream(struct swale__stream *stream)
 static struct socket_stream *of_channel(struct swale__channel *channel)
 {
     return (struct socket_stream *)((char *)channel - offsetof(struct socket_stream, channel));
+}
+
+/* IPv4 as mapped into IPv6 (RFC 4291 section 2.5.5.2). */
+static struct in6_addr ip_of(const struct socket_stream *self)
+{
+    if (self->six)
+        return ((const struct socket6_stream *)self)->v6;
+    struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+    memcpy(ip.s6_addr + 12, &self->v4, sizeof self->v4);
+    return ip;
+}
+
+static void set_peer(struct socket_stream *self, const struct in6_addr *ip)
+{
+    self->peer = PEER_IP;
+    if (self->six)
+        ((struct socket6_stream *)self)->v6 = *ip;
+    else
+        memcpy(&self->v4, ip->s6_addr + 12, sizeof self->v4);
 }
 
 /* ---- What the backend reports ------------------------------------------------------------------------ */
@@ -88,7 +114,7 @@ static void sent(struct swale__channel *channel, ptrdiff_t size)
 static void give_back(struct socket_stream *self)
 {
     if (self)
-        swale__pool_give(&self->stream.loop->sockets, self, self->place);
+        swale__pool_give(&self->stream.loop->sockets[self->six], self, self->place);
 }
 
 static void released(struct swale__channel *channel)
@@ -148,7 +174,8 @@ static void close_socket(struct swale__stream *stream, bool abort)
 static void make_text(struct socket_stream *self)
 {
     char text[SWALE__PEER_TEXT];
-    swale__address_format_ip(&self->ip, text);
+    struct in6_addr ip = ip_of(self);
+    swale__address_format_ip(&ip, text);
     size_t size = strlen(text) + 1;
     char *copy = swale__alloc(self->stream.loop->allocator, size);
     if (!copy)
@@ -163,7 +190,8 @@ static void describe_socket(struct swale__stream *stream, struct swale_peer *pee
     struct socket_stream *self = of_stream(stream);
     *peer = (struct swale_peer){ .port = self->port };
     if (self->peer == PEER_IP && text) {
-        swale__address_format_ip(&self->ip, text);
+        struct in6_addr ip = ip_of(self);
+        swale__address_format_ip(&ip, text);
         peer->address = swale_text(text);
         return;
     }
@@ -178,9 +206,11 @@ static void describe_socket(struct swale__stream *stream, struct swale_peer *pee
 static bool address_of_socket(const struct swale__stream *stream, unsigned char ip[16])
 {
     const struct socket_stream *self = (const struct socket_stream *)stream;
-    if (self->peer == PEER_IP)
-        memcpy(ip, &self->ip, sizeof self->ip);
-    return self->peer == PEER_IP;
+    if (self->peer != PEER_IP)
+        return false;
+    struct in6_addr full = ip_of(self);
+    memcpy(ip, &full, sizeof full);
+    return true;
 }
 
 static const struct swale__stream_ops socket_ops = {
@@ -196,23 +226,28 @@ static const struct swale__stream_ops socket_ops = {
 
 /* ---- Making one -------------------------------------------------------------------------------------- */
 
-void swale__socket_pool_init(struct swale__pool *pool, const struct swale_allocator *allocator)
+void swale__socket_pools_init(struct swale__pool pools[2], const struct swale_allocator *allocator)
 {
-    swale__pool_init(pool, allocator, sizeof(struct socket_stream));
+    swale__pool_init(&pools[FOUR], allocator, sizeof(struct socket_stream));
+    swale__pool_init(&pools[SIX], allocator, sizeof(struct socket6_stream));
 }
 
 static struct socket_stream *make(struct swale_loop *loop, int fd, const struct swale__address *peer)
 {
-    uint16_t place;
-    struct socket_stream *self = swale__pool_take(&loop->sockets, &place);
+    struct in6_addr ip;
+    uint16_t port = 0, place;
+    bool has_ip = swale__address_ip(peer, &ip, &port);
+    bool six = has_ip && !IN6_IS_ADDR_V4MAPPED(&ip);
+    struct socket_stream *self = swale__pool_take(&loop->sockets[six ? SIX : FOUR], &place);
     if (!self)
         return NULL;
-    *self = (struct socket_stream){ .place = place };
+    *self = (struct socket_stream){ .place = place, .port = port, .six = six };
     self->stream.ops = &socket_ops;
     self->stream.loop = loop;
     self->channel.user = &channel_user;
     self->channel.fd = fd;
-    self->peer = swale__address_ip(peer, &self->ip, &self->port) ? PEER_IP : PEER_UNIX;
+    if (has_ip)
+        set_peer(self, &ip);
     return self;
 }
 

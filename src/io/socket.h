@@ -6,8 +6,8 @@
 #include "io/address.h"
 #include "io/stream.h"
 
-/* All sockets of a loop come from a pool of it. */
-void swale__socket_pool_init(struct swale__pool *pool, const struct swale_allocator *allocator);
+/* All sockets of a loop come from pools of it: those of IPv6, with their longer addresses, and the others. */
+void swale__socket_pools_init(struct swale__pool pools[2], const struct swale_allocator *allocator);
 
 /* Switches Nagle's algorithm off: all of a turn leaves in one write, and there is nothing that it could gather. What
  * a listening socket accepts has it from there. */
