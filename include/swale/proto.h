@@ -468,8 +468,9 @@ SWALE_API ptrdiff_t swale_inflater_whole(struct swale_inflater *inflater, struct
 /* Forgets a message that is not finished, and the window. */
 SWALE_API void swale_inflater_reset(struct swale_inflater *inflater);
 
-/* `level` 1 to 9, 0 for the default; `window_bits` 9 to 15. -ENOMEM, or SWALE_ERR_INVALID. A step is as above, in the
- * other direction. */
+/* `level` 1 to 9 are zlib's. 0, the default, is what was measured to be best for messages that are wanted at once:
+ * level 4 where a context is kept, else level 2, and for whole messages level 5 up to 2 KiB and libdeflate above.
+ * `window_bits` 9 to 15. -ENOMEM, or SWALE_ERR_INVALID. A step is as above, in the other direction. */
 SWALE_API int swale_deflater_new(struct swale_deflater **deflater, const struct swale_allocator *allocator,
                                  int window_bits, bool context_takeover, int level);
 SWALE_API void swale_deflater_free(struct swale_deflater *deflater);

@@ -140,6 +140,7 @@ struct swale__terms {
     bool deflate;
     bool send_takeover, receive_takeover;
     uint8_t send_bits, receive_bits; /* 0: this direction is never compressed by us */
+    uint8_t window_bits;             /* of the deflater: send_bits at most */
     struct swale_deflater *deflater; /* with takeover, from the first message on */
     struct swale_inflater *inflater;
 };

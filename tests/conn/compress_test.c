@@ -169,6 +169,43 @@ static void test_context_survives(void **state)
     }
 }
 
+static uint64_t wire_of(struct harness *h, const char *data, size_t size)
+{
+    uint64_t before = counter(&h->counters[SWALE_SERVER].wire_out);
+    assert_true(swale_conn_send(h->server.conn, SWALE_BINARY, data, size) >= 0);
+    test_loop_settle(&h->loop);
+    return counter(&h->counters[SWALE_SERVER].wire_out) - before;
+}
+
+/* Windows are as large as the messages, within what was agreed: a message is made of the one before, whatever came
+ * earlier, where the window can hold it. */
+static void test_windows_grow(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 1024, 2048, 2100, 8000, 1500, 12000, 16384 };
+    for (size_t mode = 0; mode < 2; mode++) {
+        struct harness h;
+        harness_init(&h, &(struct harness_options){ .deflate = &modes[mode], .limits = { .high_water = 1 << 20 } });
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            char *data = noise(sizes[i]);
+            data[i] ^= 0x55; /* other than those before */
+            for (size_t j = 0; j < sizes[i]; j++)
+                data[j] = (char)(data[j] + (int)i);
+            size_t bytes = h.loop.memory.bytes;
+            assert_true(wire_of(&h, data, sizes[i]) > 64);
+            /* The largest window alone has 256 KiB at the sender's end. */
+            assert_true(i > 0 || h.loop.memory.bytes - bytes < 200 * 1024);
+            uint64_t again = wire_of(&h, data, sizes[i]);
+            size_t window = (size_t)1 << modes[mode].server_max_window_bits;
+            assert_true((again < sizes[i] / 8) == (sizes[i] < window));
+            free(data);
+        }
+        assert_int_equal(h.client.calls[ON_MESSAGE], 2 * COUNT_OF(sizes));
+        assert_int_equal(h.client.calls[ON_CLOSE], 0);
+        harness_done(&h);
+    }
+}
+
 /* Echoing what was inflated into the group's buffer compresses it again, which must not overwrite it. */
 static void test_echo(void **state)
 {
@@ -193,11 +230,9 @@ static void test_echo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_directions),
-        cmocka_unit_test(test_threshold_and_flag),
-        cmocka_unit_test(test_incompressible),
-        cmocka_unit_test(test_context_survives),
-        cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_both_directions), cmocka_unit_test(test_threshold_and_flag),
+        cmocka_unit_test(test_incompressible),  cmocka_unit_test(test_context_survives),
+        cmocka_unit_test(test_windows_grow),    cmocka_unit_test(test_echo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
