@@ -2,26 +2,42 @@
 #include "proto/head.h"
 #include "proto/token.h"
 
-/* Eight bytes, each as swale__lower gives it. With its high bit aside, a byte that is raised by 0x80 - 'A' reaches
+/* Each of eight bytes as swale__lower gives it. With its high bit aside, a byte that is raised by 0x80 - 'A' reaches
  * the high bit from 'A' on, and one that is raised by 0x7f - 'Z' from behind 'Z'. */
-static uint64_t lower8(const char *text)
+static uint64_t lower8(uint64_t bytes)
 {
     const uint64_t each = 0x0101010101010101u;
-    uint64_t bytes;
-    memcpy(&bytes, text, sizeof bytes);
     uint64_t low = bytes & each * 0x7f;
     uint64_t upper = ((low + each * (0x80 - 'A')) ^ (low + each * (0x7f - 'Z'))) & ~bytes & each * 0x80;
     return bytes | upper >> 2; /* 0x80 to 0x20 */
+}
+
+static uint64_t load8(const char *text)
+{
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    return bytes;
+}
+
+/* All of four to eight bytes, those in the middle twice. */
+static uint64_t load_short(const char *text, size_t size)
+{
+    uint32_t first, last;
+    memcpy(&first, text, sizeof first);
+    memcpy(&last, text + size - sizeof last, sizeof last);
+    return (uint64_t)first << 32 | last;
 }
 
 static bool same_name(const char *a, const char *b, size_t size)
 {
     if (size >= 8) {
         for (size_t i = 0; i < size - 8; i += 8)
-            if (lower8(a + i) != lower8(b + i))
+            if (lower8(load8(a + i)) != lower8(load8(b + i)))
                 return false;
-        return lower8(a + size - 8) == lower8(b + size - 8);
+        return lower8(load8(a + size - 8)) == lower8(load8(b + size - 8));
     }
+    if (size >= 4)
+        return lower8(load_short(a, size)) == lower8(load_short(b, size));
     for (size_t i = 0; i < size; i++)
         if (swale__lower(a[i]) != swale__lower(b[i]))
             return false;
