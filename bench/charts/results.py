@@ -70,7 +70,7 @@ class Results(Cells):
 
         super().__init__(read("cells"))
         self.backends = Cells(read("backends"))
-        self.scale, self.micro = read("scale"), read("micro")
+        self.scale, self.micro, self.profile = read("scale"), read("micro"), read("profile")
 
     def primitive(self, cell):
         """Its sizes, with ns."""

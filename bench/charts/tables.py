@@ -349,6 +349,19 @@ def machine(results):
     return ["\n".join(lines)]
 
 
+def profile(results):
+    """Where the time of a message goes."""
+    rows = []
+    for cell in results.profile.get("cells", ()):
+        for subject in cell["subjects"]:
+            parts = dict(subject["parts"])
+            kernel, own = parts.pop("kernel", 0), parts.pop("own", 0)
+            libraries = [f"{name} {digits(us)}" for name, us in parts.items() if us > subject["cpu_us"] / 100]
+            rows.append([short_title(cell), name_of(subject["name"]), digits(subject["cpu_us"]), digits(kernel), digits(own),
+                         ", ".join(libraries) or NONE])
+    return table(["", "", "µs", "kernel", "own code", "libraries"], rows)
+
+
 TABLES = {
     "machine": machine,
     "echo": compared(ECHO),
@@ -361,6 +374,7 @@ TABLES = {
     "latency": latency,
     "threads": threads,
     "backends": backends,
+    "profile": profile,
     "connections": by_x("connections", "server_cpu_us", "connections", " µs"),
     "generator": generator,
     "primitives": primitives,

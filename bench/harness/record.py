@@ -4,6 +4,7 @@
     backends.json   the same cells, with Swale on io_uring against Swale on epoll
     micro.json      what bench/micro measures: {"when", "machine", "swale", "primitives": [{"cell", "bytes", "ns"}, ...]}
     scale.json      what bench/scale.py does
+    profile.json    where the time goes, by bench/harness/profile.py
 
 The first two are as bench/harness/__init__.py tells. What is not measured again stays as it is.
 """
@@ -17,7 +18,7 @@ import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from . import cells, measure, report
+from . import cells, measure, profile, report
 from .processes import server_cores, start
 
 # Of whom the page has more than a row in the table of the others.
@@ -126,12 +127,21 @@ class Recorder:
         subprocess.run([sys.executable, scale, "--json", self.path("scale"), *quick, self.options.build], check=True)
 
 
+    def profile(self):
+        if why := profile.missing():
+            print(f"skipped: {why}")
+            return
+        run = measure.Run(self.options.build, 1, profile.SECONDS, self.load, self.revision)
+        subjects, _ = self.gather(("auto",))
+        report.write(self.path("profile"), {**report.heading(self.options.build, self.revision), "cells": profile.profile_all(run, subjects)})
+
+
 def record(options, load, gather):
     """Returns the names of cells in which something failed."""
     recorder, began = Recorder(options, load, gather), time.monotonic()
     for part, cell in planned(options.cells):
         recorder.cell(part, cell)
-    for name in "micro", "scale":
+    for name in "micro", "profile", "scale":
         if chosen_by(options.cells, name):
             print(f"\n{name}", flush=True)
             getattr(recorder, name)()
