@@ -354,6 +354,13 @@ class Storm(Bench):
         self.assertEqual((found["messages"]["asked"], found["messages"]["received"]), (100, 100))
         self.assertEqual(found["lateness_us"]["count"], 100)
 
+    def test_more_than_can_be_opened(self):
+        """What was due and never begun is said, too."""
+        with Serve() as server:
+            found = self.results("--mode", "storm", "-r", "1000000", "-d", "300ms", "--warm-up", "off", "-c", "2", server.ws())
+        self.assertLess(found["messages"]["sent"], found["messages"]["asked"])
+        self.assertTrue(found["warnings"])
+
     def test_nobody_there(self):
         done = bench("--mode", "storm", "ws://127.0.0.1:1/")
         self.assertEqual((done.returncode, done.stdout), (1, ""))

@@ -4,6 +4,7 @@
 
 #include "directory.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,10 @@ static void finds_its_place(void **state)
     assert_true(history_path(found, sizeof found));
     assert_string_equal(found, "/home/me/.local/state/swale/history");
     assert_false(history_path(found, 10));
+    unsetenv("XDG_STATE_HOME");
+    assert_true(history_path(found, sizeof found));
+    setenv("HOME", "relative", 1);
+    assert_false(history_path(found, sizeof found));
     unsetenv("HOME");
     assert_false(history_path(found, sizeof found));
 }
@@ -98,10 +103,25 @@ static void stays_short(void **state)
     assert_int_equal(after.st_mode & 0777, 0600);
 }
 
+static void takes_no_empty_lines_and_no_file_that_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(history_add(path, "first"), 0);
+    assert_int_equal(history_add(path, ""), 0);
+    assert_int_equal(history_add(path, "second"), 0);
+    history_load(list, path);
+    assert_int_equal(count(), 2);
+    assert_int_equal(truncate(path, 1 << 30), 0); /* not ours */
+    history_load(list, path);
+    assert_int_equal(count(), 2);
+}
+
 static void says_when_it_cannot(void **state)
 {
     (void)state;
     assert_true(history_add("/proc/nothing/history", "x") < 0);
+    assert_int_equal(history_add("/dev/null/history", "x"), -ENOTDIR);
+    assert_int_equal(history_add("/dev/full", "x"), -ENOSPC);
     history_load(list, "/proc/nothing/history");
     history_load(list, "/");
     assert_int_equal(count(), 0);
@@ -111,6 +131,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = { TEST(finds_its_place), TEST(remembers), TEST(stays_short),
+                                        TEST(takes_no_empty_lines_and_no_file_that_is_none),
                                         TEST(says_when_it_cannot) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
