@@ -115,6 +115,22 @@ static int write_frame(struct swale_conn *conn, struct swale_span header, struct
     return 0;
 }
 
+/* A client's is masked aside for that. (What was compressed may lie there already, and what becomes of a message that
+ * is tracked is told by the queue.) */
+static bool goes_aside(const struct swale_conn *conn, const struct frame *frame)
+{
+    return leaves_at_once(conn, frame->payload.size) && frame->payload.size <= SWALE__SCRATCH_SIZE &&
+           !frame->compressed && !conn->tracked;
+}
+
+static int write_masked(struct swale_conn *conn, struct swale_span header, struct swale_span payload,
+                        const unsigned char mask[4])
+{
+    char *aside = swale__loop_scratch(conn->group->loop);
+    swale_mask_copy(aside, payload.data, payload.size, mask, 0);
+    return write_frame(conn, header, swale_span(aside, payload.size));
+}
+
 static int queue_frame(struct swale_conn *conn, const struct frame *frame)
 {
     char header[SWALE_HEADER_MAX];
@@ -125,7 +141,10 @@ static int queue_frame(struct swale_conn *conn, const struct frame *frame)
     if (size < 0)
         return size;
     struct swale_span head = swale_span(header, (size_t)size);
-    if (conn->group->config.role == SWALE_CLIENT)
+    bool client = conn->group->config.role == SWALE_CLIENT;
+    if (client && goes_aside(conn, frame))
+        return write_masked(conn, head, frame->payload, mask);
+    if (client)
         return swale__outq_append_masked(&conn->busy->out, loop, head, frame->payload, mask);
     if (leaves_at_once(conn, frame->payload.size))
         return write_frame(conn, head, frame->payload);

@@ -1,5 +1,7 @@
 #include "harness.h"
 
+#include "io/turn.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,6 +392,32 @@ static void test_sent_back_as_it_came(void **state)
     }
 }
 
+/* What a client sends in answer to bulk arrives masked, and in order, however little the stream takes at a time. */
+static void test_client_echoes_bulk(void **state)
+{
+    static const size_t sizes[] = { 8191, 8192, 16384, SWALE__SCRATCH_SIZE, SWALE__SCRATCH_SIZE + 1 };
+    static const struct swale__pair_options pairs[] = { { 0 }, { .capacity = 1000 }, { .in_flight = true } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sizes) * COUNT_OF(pairs); i++) {
+        struct harness h;
+        size_t bulk = sizes[i / COUNT_OF(pairs)];
+        char *data = noise(bulk), *script = malloc(2 * bulk + 100), expected[100];
+        size_t size = put_frame(script, 0x82, data, bulk, NULL);
+        size += put_frame(script + size, 0x81, "Hello", 5, NULL);
+        size += put_frame(script + size, 0x82, data, bulk, NULL);
+        harness_init(&h, &(struct harness_options){ .raw_server = true, .pair = pairs[i % COUNT_OF(pairs)] });
+        h.client.echo = true;
+        harness_send(&h, script, size);
+        unsigned sum = (unsigned)checksum(data, bulk);
+        snprintf(expected, sizeof expected, "bin:[%zu]%08x text:Hello bin:[%zu]%08x ", bulk, sum, bulk, sum);
+        assert_string_equal(harness_heard(&h), expected);
+        assert_memory_not_equal(h.raw.heard + 8, data, 100);
+        free(data);
+        free(script);
+        harness_done(&h);
+    }
+}
+
 /* A message for which there is no memory is refused, also when the stream would have taken a part of it. */
 static void test_without_memory_nothing_leaves(void **state)
 {
@@ -465,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_echo_to_a_peer_that_does_not_read),
         cmocka_unit_test(test_echo_of_the_largest),
         cmocka_unit_test(test_sent_back_as_it_came),
+        cmocka_unit_test(test_client_echoes_bulk),
         cmocka_unit_test(test_without_memory_nothing_leaves),
         cmocka_unit_test(test_source_driven_by_drain),
     };
