@@ -105,7 +105,7 @@ def generator(run, subject, parameters, threads, _):
         options = bench_options(parameters)
         tried = swale_bench(run.build, url, *options, "--warm-up", "off", "-d", f"{max(int(run.seconds * 250), 200)}ms")
         few = parameters["connections"]
-        count = max(int(tried["messages"]["per_second"] * run.seconds), 3 * few)
+        count = max(int(tried["messages"]["per_second"] * run.seconds), 30 * few)
         accounts = [server.account()]
         bench_by_count(run, url, options, few)
         accounts.append(server.account())
