@@ -106,6 +106,7 @@ void swale__uring_mark(struct io_uring_sqe *sqe, void *channel, enum swale__urin
 
 struct swale__channel *swale__uring_owner(const struct io_uring_cqe *answer)
 {
+    /* The kernel has only a number to give back. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     return (void *)(uintptr_t)(answer->user_data & ~(uint64_t)ORDER_BITS);
 }
 
