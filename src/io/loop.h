@@ -42,8 +42,8 @@ struct swale_loop {
     struct swale__list files; /* watches of what is always ready */
 
     struct swale__pool sockets[2]; /* socket.h */
-    void *slot;        /* of a layer above */
-    void *free_chunks; /* each begins with a pointer to the next */
+    void *slot;                    /* of a layer above */
+    void *free_chunks;             /* each begins with a pointer to the next */
     unsigned free_chunk_count;
     unsigned free_chunk_least; /* since chunks_trimmed_ms */
     uint64_t chunks_trimmed_ms;
