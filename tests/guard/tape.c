@@ -56,6 +56,7 @@ static const struct swale__stream_ops ops = {
     .shutdown = do_nothing,
     .close = close_tape,
     .describe = describe,
+    .prompt = true, /* as a socket */
 };
 
 static void play(struct swale__work *work)
