@@ -119,16 +119,20 @@ static int write_frame(struct swale_conn *conn, struct swale_span header, struct
  * is tracked is told by the queue.) */
 static bool goes_aside(const struct swale_conn *conn, const struct frame *frame)
 {
-    return leaves_at_once(conn, frame->payload.size) && frame->payload.size <= SWALE__SCRATCH_SIZE &&
-           !frame->compressed && !conn->tracked;
+    return leaves_at_once(conn, frame->payload.size) &&
+           frame->payload.size <= SWALE__SCRATCH_SIZE - SWALE_HEADER_MAX && !frame->compressed && !conn->tracked;
 }
 
 static int write_masked(struct swale_conn *conn, struct swale_span header, struct swale_span payload,
                         const unsigned char mask[4])
 {
-    char *aside = swale__loop_scratch(conn->group->loop);
-    swale_mask_copy(aside, payload.data, payload.size, mask, 0);
-    return write_frame(conn, header, swale_span(aside, payload.size));
+    size_t size = header.size + payload.size;
+    char *aside = conn->busy->out.size == 0 ? swale__stream_place(conn->stream, size) : NULL;
+    if (!aside)
+        aside = swale__loop_scratch(conn->group->loop);
+    memcpy(aside, header.data, header.size);
+    swale_mask_copy(aside + header.size, payload.data, payload.size, mask, 0);
+    return write_frame(conn, swale_span(aside, size), swale_span(NULL, 0));
 }
 
 static int queue_frame(struct swale_conn *conn, const struct frame *frame)

@@ -96,6 +96,8 @@ struct swale__backend_ops {
     /* As swale__stream_write. */
     ptrdiff_t (*send)(struct swale__backend *backend, struct swale__channel *channel, const struct iovec *parts,
                       int count);
+    /* As swale__stream_place; NULL: it has none. */
+    char *(*place)(struct swale__backend *backend, struct swale__channel *channel, size_t size);
     /* FIN behind what was sent. */
     void (*shutdown)(struct swale__backend *backend, struct swale__channel *channel);
     /* Closes the descriptor, but for a watched one. Of the callbacks only `released` comes. The memory of a send in

@@ -213,6 +213,13 @@ static bool address_of_socket(const struct swale__stream *stream, unsigned char 
     return true;
 }
 
+static char *place_of_socket(struct swale__stream *stream, size_t size)
+{
+    struct swale__backend *backend = stream->loop->backend;
+    return backend->ops->place ? backend->ops->place(backend, &((struct socket_stream *)stream)->channel, size)
+                               : NULL;
+}
+
 static const struct swale__stream_ops socket_ops = {
     .resume = resume_socket,
     .pause = pause_socket,
@@ -221,6 +228,7 @@ static const struct swale__stream_ops socket_ops = {
     .close = close_socket,
     .describe = describe_socket,
     .address = address_of_socket,
+    .place = place_of_socket,
     .prompt = true,
 };
 

@@ -46,6 +46,7 @@ struct swale__stream_ops {
     void (*close)(struct swale__stream *stream, bool abort);
     void (*describe)(struct swale__stream *stream, struct swale_peer *peer, char *text);
     bool (*address)(const struct swale__stream *stream, unsigned char ip[16]); /* NULL: it has none */
+    char *(*place)(struct swale__stream *stream, size_t size);                 /* NULL: it has none */
     bool prompt; /* no write of it ever stays in flight */
 };
 
@@ -96,6 +97,13 @@ static inline ptrdiff_t swale__stream_write(struct swale__stream *stream, const 
 static inline bool swale__stream_is_prompt(const struct swale__stream *stream)
 {
     return stream->ops->prompt;
+}
+
+/* Where `size` bytes that are written next, as a single part, may be put together so that the write need not copy
+ * them. NULL when there is no such place. */
+static inline char *swale__stream_place(struct swale__stream *stream, size_t size)
+{
+    return stream->ops->place ? stream->ops->place(stream, size) : NULL;
 }
 
 /* Ends our direction behind what was written (FIN, or TLS close_notify and FIN). */

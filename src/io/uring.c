@@ -409,6 +409,7 @@ const struct swale__backend_ops swale__backend_uring = {
     .watch = swale__uring_watch,
     .receive = swale__uring_receive,
     .send = swale__uring_send,
+    .place = swale__uring_place,
     .shutdown = swale__uring_shutdown,
     .close = close_channel,
 };

@@ -194,6 +194,7 @@ void swale__uring_wake(struct swale__backend *base);
 enum { SWALE__OUTBOX_SIZE = 1024 * 1024 };
 ptrdiff_t swale__uring_send(struct swale__backend *base, struct swale__channel *channel, const struct iovec *parts,
                             int count);
+char *swale__uring_place(struct swale__backend *base, struct swale__channel *channel, size_t size);
 bool swale__uring_is_sending(const struct swale__uring *uring, const struct swale__channel *channel);
 /* After the kernel was told of all sends, before anything else is done with its answers. */
 void swale__uring_settle_sends(struct swale__uring *uring);

@@ -68,10 +68,19 @@ static void send_at_end(struct swale__uring *uring, struct swale__channel *chann
     uring->sends++;
 }
 
+static bool is_in_place(const struct swale__uring *uring, const struct iovec *parts, int count)
+{
+    return count == 1 && parts->iov_base == uring->outbox + uring->outbox_used;
+}
+
 static void put_there(struct swale__uring *uring, const struct iovec *parts, int count)
 {
     uring->gathered = swale_span(parts[0].iov_base, count == 1 ? parts[0].iov_len : 0);
     uring->gathered_at = uring->outbox_used;
+    if (is_in_place(uring, parts, count)) {
+        uring->outbox_used += parts->iov_len;
+        return;
+    }
     for (int i = 0; i < count; i++) {
         if (parts[i].iov_len == 0)
             continue; /* and may be NULL */
@@ -97,6 +106,15 @@ static bool gather(struct swale__uring *uring, struct swale__channel *channel, c
     channel->sending_at = (uint32_t)uring->gathered_at;
     send_at_end(uring, channel, sqe, &(struct iovec){ uring->outbox + uring->gathered_at, total });
     return true;
+}
+
+/* Where the next one is to lie; not for one that cannot be gathered just now. */
+char *swale__uring_place(struct swale__backend *base, struct swale__channel *channel, size_t size)
+{
+    struct swale__uring *uring = swale__uring_of(base);
+    if (size > GATHER_MAX || swale__uring_is_sending(uring, channel) || !has_place(uring, size))
+        return NULL;
+    return uring->outbox + uring->outbox_used;
 }
 
 static bool lend(struct swale__uring *uring, struct swale__channel *channel, const struct iovec *parts, int count)

@@ -263,6 +263,37 @@ static void it_gathers_the_same_once(void **state)
     settle();
 }
 
+/* What is put together where it will lie is not copied; there is no such place for a second send of the turn. */
+static void it_leaves_from_its_place(void **state)
+{
+    (void)state;
+    enum { SIZE = 5000 };
+    static char heard[2 * SIZE];
+    const struct swale__uring *uring = swale__uring_of(loop->backend);
+    struct swale__stream *stream;
+    static struct recorder user;
+    int fd = open_one(&stream);
+    recorder_begin(&user, stream);
+    for (int round = 0; round < 2; round++) {
+        char *place = swale__stream_place(stream, SIZE);
+        assert_non_null(place);
+        memset(place, 'a' + round, SIZE);
+        assert_int_equal(write_to(stream, place, SIZE), SIZE);
+        assert_int_equal(uring->outbox_used, SIZE);
+        assert_null(swale__stream_place(stream, SIZE));
+        settle();
+        assert_int_equal(uring->outbox_used, 0);
+    }
+    assert_null(swale__stream_place(stream, SWALE__OUTBOX_SIZE));
+    assert_int_equal(read_all(fd, heard, sizeof heard), 2 * SIZE);
+    assert_int_equal(heard[0], 'a');
+    assert_int_equal(heard[SIZE - 1], 'a');
+    assert_int_equal(heard[SIZE], 'b');
+    assert_int_equal(heard[2 * SIZE - 1], 'b');
+    recorder_end(&user);
+    close(fd);
+}
+
 /* ---- Sending what was received ------------------------------------------------------------------------ */
 
 /* Sends back what it hears, as far as that is taken. */
@@ -401,6 +432,7 @@ int main(void)
         ON_LOOP(an_end_behind_a_write_comes_by_itself),
         ON_LOOP(what_was_not_taken_leaves_by_itself),
         ON_LOOP(it_gathers_the_same_once),
+        ON_LOOP(it_leaves_from_its_place),
         ON_LOOP(an_echo_leaves_from_where_it_lies),
         ON_LOOP(a_loan_that_does_not_leave_is_kept),
     };
