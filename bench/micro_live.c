@@ -70,7 +70,15 @@ static void describe(struct swale__stream *stream, struct swale_peer *peer, char
 
 static void open_sink(struct sink *sink)
 {
-    static const struct swale__stream_ops ops = { ignore, ignore, swallow, ignore, close_sink, describe, NULL, true };
+    static const struct swale__stream_ops ops = {
+        .resume = ignore,
+        .pause = ignore,
+        .write = swallow,
+        .shutdown = ignore,
+        .close = close_sink,
+        .describe = describe,
+        .prompt = true,
+    };
     *sink = (struct sink){ .stream = { .ops = &ops, .loop = loop } };
 }
 
