@@ -58,10 +58,9 @@ enum { SWALE__BUFFERS_MAX = 32 };
 struct swale__uring_buffers {
     struct io_uring_buf_ring *ring;
     char *memory[SWALE__BUFFERS_MAX];
-    size_t size;       /* of each */
-    unsigned count;    /* that there may be, */
-    unsigned given;    /* and that there are, which the kernel goes round through */
-    uint32_t added_in; /* the turn in which one more came */
+    size_t size;    /* of each */
+    unsigned count; /* that there may be, */
+    unsigned given; /* and that there are, which the kernel goes round through */
     uint32_t used[SWALE__BUFFERS_MAX];
     struct swale_span handed; /* what is being handed out just now, */
     unsigned handed_id;       /* and of which buffer */
@@ -134,7 +133,7 @@ void swale__uring_lobby_free(struct swale__uring *uring);
 /* uring_buffers.c */
 int swale__uring_buffers_create(struct swale__uring *uring);
 void swale__uring_buffers_free(struct swale__uring *uring);
-/* One more for the kernel, if there is any, in this turn. */
+/* All that there may be for the kernel. Whether these are more than before. */
 bool swale__uring_buffers_add(struct swale__uring *uring);
 /* Where the answer's bytes are. Then, when they are done with: */
 char *swale__uring_buffers_find(struct swale__uring *uring, const struct io_uring_cqe *answer);

@@ -6,8 +6,8 @@
  *
  *     | done with | done with, or lent | this answer's bytes | not yet received |
  *
- * The kernel goes round through all that it has, so it is given few of them, which stay in the cache, and one more
- * in each turn in which they do not suffice.
+ * The kernel goes round through all that it has, so it is given few of them, which stay in the cache, until they do
+ * not suffice; then it gets the others, too.
  *
  * What is sent on as it was received (an echo) need not be copied: it is lent to the send, and its buffer goes back
  * to the kernel when the sends of the turn are settled.
@@ -100,10 +100,10 @@ int swale__uring_buffers_create(struct swale__uring *uring)
 bool swale__uring_buffers_add(struct swale__uring *uring)
 {
     struct swale__uring_buffers *buffers = &uring->buffers;
-    if (buffers->given == buffers->count || buffers->added_in == uring->dispatches)
-        return false;
-    buffers->added_in = uring->dispatches;
-    return add(uring);
+    unsigned before = buffers->given;
+    while (buffers->given < buffers->count && add(uring))
+        continue;
+    return buffers->given > before;
 }
 
 /* Only when the kernel receives no more. */

@@ -169,6 +169,22 @@ def a_round(seconds, programs, certificate, seed):
     return used, abused
 
 
+def fill_receive_buffers(program, context):
+    """A loop on io_uring makes more of them, up to a bound, in turns in which much comes at once. That is to happen before it is looked at what is held,
+    and not by chance behind it."""
+    message, peers = bytes(40_000), [opened(program.port, tls=context) for _ in range(200)]
+    raw = frame(BINARY, message)
+    for _ in range(4):
+        program.signal(signal.SIGSTOP)
+        for peer in peers:
+            peer.send(raw)
+        program.signal(signal.SIGCONT)
+        for peer in peers:
+            assert peer.message() == message
+    for peer in peers:
+        peer.socket.close()
+
+
 # ---- What they hold
 
 def gauge(program, name):
@@ -211,6 +227,8 @@ def mixed():
         *OPTIONS, tls=certificate, environment=brokens[1].environment()
     ) as secure:
         programs = [plain, secure]
+        fill_receive_buffers(plain, None)
+        fill_receive_buffers(secure, certificate.context())
         a_round(first, programs, certificate, 1)
         before = [held(*pair) for pair in zip(programs, brokens)]
         used, abused = a_round(seconds - first, programs, certificate, 1000)
