@@ -209,12 +209,18 @@ static bool is_about_the_order(int result)
     return result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN;
 }
 
+/* Of the buffers that have run out: that one brings much is no reason for more of them. */
+static bool has_had_its_share(const struct swale__uring *uring, const struct swale__channel *channel)
+{
+    return channel->closed || channel->bulk || holds_back(channel) || has_just_received(uring, channel);
+}
+
 void swale__uring_received(struct swale__uring *uring, struct swale__channel *channel,
                            const struct io_uring_cqe *answer)
 {
     if (!(answer->flags & IORING_CQE_F_MORE))
         channel->armed &= (uint8_t) ~(SWALE__RECEIVE | SWALE__CANCEL);
-    if (answer->res == -ENOBUFS)
+    if (answer->res == -ENOBUFS && !has_had_its_share(uring, channel))
         swale__uring_buffers_add(uring);
     if (!channel->closed && !is_about_the_order(answer->res))
         deliver(uring, channel, answer->res > 0 ? swale__uring_buffers_find(uring, answer) : NULL, answer->res);
