@@ -14,6 +14,25 @@
 
 /* ---- Sending ------------------------------------------------------------------------------------------ */
 
+/* What a long run of bytes has at a place, so that none can be missing. */
+static char pattern(size_t at)
+{
+    return (char)(at % 251);
+}
+
+/* So much of it reaches the descriptor, from its beginning on. */
+static void assert_comes(int fd, char *heard, size_t room, size_t expected)
+{
+    size_t size = 0;
+    for (int i = 0; i < 10000 && size < expected; i++) {
+        size += read_all(fd, heard + size, room - size);
+        assert_true(swale_loop_step(loop, 1) >= 0);
+    }
+    assert_int_equal(size, expected);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(heard[i], pattern(i));
+}
+
 /* The peer reads nothing until no more is accepted; then everything that was accepted comes, in order, and the end
  * behind it. */
 static void short_sends_to_a_full_socket(void **state)
@@ -28,7 +47,7 @@ static void short_sends_to_a_full_socket(void **state)
     for (int refused = 0; refused < 3;) {
         char piece[1000];
         for (size_t i = 0; i < sizeof piece; i++)
-            piece[i] = (char)((accepted + i) % 251);
+            piece[i] = pattern(accepted + i);
         ptrdiff_t sent = write_to(stream, piece, sizeof piece);
         assert_true(sent >= 0);
         refused += (size_t)sent < sizeof piece;
@@ -37,14 +56,7 @@ static void short_sends_to_a_full_socket(void **state)
         assert_true(swale_loop_step(loop, 0) >= 0);
     }
     swale__stream_shutdown(stream);
-    size_t size = 0;
-    for (int i = 0; i < 10000 && size < accepted; i++) {
-        size += read_all(fd, heard + size, sizeof heard - size);
-        assert_true(swale_loop_step(loop, 1) >= 0);
-    }
-    assert_int_equal(size, accepted);
-    for (size_t i = 0; i < size; i++)
-        assert_int_equal((unsigned char)heard[i], i % 251);
+    assert_comes(fd, heard, sizeof heard, accepted);
     settle();
     assert_int_equal(recv(fd, heard, 1, 0), 0);
     recorder_end(&user);
@@ -391,10 +403,10 @@ static void a_loan_that_does_not_leave_is_kept(void **state)
     static char data[SIZE], heard[4000000];
     struct echo echo;
     int fd = open_echo(&echo);
-    size_t said = 0, size = 0;
+    size_t said = 0;
     while (!echo.full) {
         for (size_t i = 0; i < SIZE; i++)
-            data[i] = (char)((said + i) % 251);
+            data[i] = pattern(said + i);
         assert_int_equal(send(fd, data, SIZE, 0), SIZE);
         said += SIZE;
         size_t before = echo.taken;
@@ -403,13 +415,7 @@ static void a_loan_that_does_not_leave_is_kept(void **state)
         assert_true(said < sizeof heard);
     }
     assert_true(echo.loans > 0);
-    for (int i = 0; i < 1000 && size < echo.taken; i++) {
-        size += read_all(fd, heard + size, sizeof heard - size);
-        assert_true(swale_loop_step(loop, 1) >= 0);
-    }
-    assert_int_equal(size, echo.taken);
-    for (size_t i = 0; i < size; i++)
-        assert_int_equal((unsigned char)heard[i], i % 251);
+    assert_comes(fd, heard, sizeof heard, echo.taken);
     assert_false(echo.full);
     swale__stream_close(echo.stream, false);
     close(fd);
